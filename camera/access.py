@@ -1,0 +1,82 @@
+"""The one door: who may do what with which camera. Everything that shows a camera, its name, its footage or its state
+comes through here. A stranger is told there is no such camera (404); one who may see it but not act is refused (403)."""
+
+from dataclasses import dataclass
+
+from django.core.exceptions import PermissionDenied
+from django.db.models import Q
+from django.http import Http404
+
+from camera.models import Camera, Right
+
+RIGHTS = frozenset(Right.values)
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Somebody, or something, that asks. `key` tells log-ins and tokens apart: a session or token digest, never a secret."""
+
+    kind: str  # user | token | anonymous | system
+    user_id: int | None = None
+    role: str = ""
+    name: str = ""
+    key: str = ""
+
+    @property
+    def is_owner(self) -> bool:
+        return self.role == "owner"
+
+
+ANONYMOUS = Actor("anonymous")
+
+
+def allowed_filter(actor: Actor, right: str) -> Q:
+    """The condition on Camera under which `actor` has `right`; matches nothing for anybody unknown."""
+    nothing = Q(pk__in=[])
+    if right not in RIGHTS:
+        raise ValueError(f"no such right: {right}")
+    if actor.kind == "system":
+        return Q()
+    if actor.kind not in ("user", "token") or actor.user_id is None:
+        return nothing
+    if actor.role == "owner":
+        return Q()
+    mine = Q(grants__user_id=actor.user_id, grants__right=right)
+    if actor.role == "member":
+        return Q(keeper_id=actor.user_id) | mine | Q(grants__user=None, grants__right=right)
+    return mine if actor.role in ("guest", "kiosk") else nothing
+
+
+def rights_on(actor: Actor, camera: Camera) -> frozenset[str]:
+    """Every right `actor` has on `camera`."""
+    if actor.kind == "system" or (actor.kind in ("user", "token") and actor.role == "owner"):
+        return RIGHTS
+    if actor.kind not in ("user", "token") or actor.user_id is None:
+        return frozenset()
+    if actor.role == "member" and camera.keeper_id == actor.user_id:
+        return RIGHTS
+    if actor.role not in ("member", "guest", "kiosk"):
+        return frozenset()
+    to = Q(user_id=actor.user_id) | (Q(user=None) if actor.role == "member" else Q(pk__in=[]))
+    return frozenset(camera.grants.filter(to).values_list("right", flat=True))
+
+
+def camera_for(actor: Actor, slug: str, right: str) -> Camera:
+    """The camera called `slug`, for one who has `right` on it.
+
+    Raises Http404 for strangers and PermissionDenied for those who have another right on it but not this one.
+    """
+    camera = Camera.objects.filter(slug=slug).first()
+    held = rights_on(actor, camera) if camera is not None else frozenset()
+    if camera is None or not held:
+        raise Http404("No such camera.")
+    if right not in held:
+        raise PermissionDenied(f"You may see this camera, but not {Right(right).label}.")
+    return camera
+
+
+def may_add(actor: Actor, kind: str) -> bool:
+    """Members add their own network cameras and demo scenes; this machine's devices and files are the owners'."""
+    if actor.is_owner or actor.kind == "system":
+        return True
+    return actor.role == "member" and kind in ("rtsp", "http", "pattern")

@@ -1,0 +1,274 @@
+"""The three channels between the processes, on ZeroMQ: MEDIA (may drop), COMMAND and REPORT (may not).
+
+Messages are JSON headers and raw bytes, never pickle. This file knows no Django: camera processes use it too.
+What cannot be read is dropped and counted, never raised.
+"""
+
+import hashlib
+import json
+import os
+import tempfile
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import zmq
+import zmq.asyncio
+
+# A unix socket's path may have 107 characters; the longest name below adds 30.
+LONGEST_FOLDER = 75
+MEDIA_HWM = 4
+STATE = "state"
+ENGINE = "engine"
+JPEG = "jpeg"
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoints:
+    """Where one engine's channels are. The engine binds all four, everybody else connects."""
+
+    media_in: str
+    media_out: str
+    reports: str
+    commands: str
+
+    def as_dict(self) -> dict[str, str]:
+        return asdict(self)
+
+
+def private_folder(folder: Path) -> Path:
+    """`folder`, made if need be, for this user alone. Raises PermissionError when somebody else owns it."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    status = folder.lstat()
+    if status.st_uid != os.getuid():
+        raise PermissionError(f"{folder} belongs to another user")
+    folder.chmod(0o700)
+    return folder
+
+
+def endpoints(run_dir: Path, engine: str = "main") -> Endpoints:
+    """The ipc endpoints of `engine` under `run_dir`; a short private folder stands in where the path is too long."""
+    folder = run_dir / "bus"
+    if len(str(folder)) > LONGEST_FOLDER:
+        name = hashlib.sha256(str(folder).encode()).hexdigest()[:16]
+        folder = Path(tempfile.gettempdir()) / f"fairwatch-{os.getuid()}" / name
+        private_folder(folder.parent)
+    private_folder(folder)
+    tag = hashlib.sha256(engine.encode()).hexdigest()[:6]
+    return Endpoints(*(f"ipc://{folder}/{tag}-{name}" for name in ("media-in", "media-out", "reports", "commands")))
+
+
+def topic(kind: str, camera: int | str = "") -> bytes:
+    """A MEDIA topic. It ends in ';' because ZeroMQ matches by prefix and camera 1 is not camera 10."""
+    return f"{kind}:{camera};".encode()
+
+
+def encode(header: dict[str, Any]) -> bytes:
+    return json.dumps(header, separators=(",", ":")).encode()
+
+
+def decode(raw: bytes) -> dict[str, Any] | None:
+    """The header, or None when it is not a JSON object."""
+    try:
+        value = json.loads(raw)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def connect(context: zmq.Context[Any], kind: int, endpoint: str, hwm: int, identity: bytes = b"") -> zmq.Socket[bytes]:
+    socket = context.socket(kind)
+    socket.linger = 0
+    socket.sndhwm = socket.rcvhwm = hwm
+    # Without it a proxy that died leaves stale interest behind and a restarted one never hears of the subscriptions.
+    socket.immediate = 1
+    if identity:
+        socket.identity = identity
+    socket.reconnect_ivl = 100
+    socket.reconnect_ivl_max = 1000
+    if kind == zmq.XPUB:
+        socket.setsockopt(zmq.XPUB_VERBOSE, 1)
+    socket.connect(endpoint)
+    return socket
+
+
+class MediaPublisher:
+    """The publishing end of MEDIA. Not for sharing between threads."""
+
+    def __init__(self, context: zmq.Context[Any], endpoint: str) -> None:
+        self.socket = connect(context, zmq.XPUB, endpoint, MEDIA_HWM)
+        self.wanted: set[bytes] = set()
+
+    def send(self, name: bytes, header: dict[str, Any], payload: bytes = b"") -> bool:
+        """Publish; False when the channel is full and the message was dropped."""
+        try:
+            self.socket.send_multipart([name, encode(header), payload], zmq.NOBLOCK, copy=len(payload) < 65536)
+        except zmq.Again:
+            return False
+        return True
+
+    def subscriptions(self) -> Iterator[bytes]:
+        """Topics that somebody has just subscribed to; `wanted` is kept up to date. Call in every turn of the loop."""
+        while True:
+            try:
+                message = self.socket.recv(zmq.NOBLOCK)
+            except zmq.Again:
+                return
+            name = message[1:]
+            if message[:1] == b"\x01":
+                self.wanted.add(name)
+                yield name
+            else:
+                self.wanted.discard(name)
+
+    def close(self) -> None:
+        self.socket.close()
+
+
+class MediaProxy(threading.Thread):
+    """The engine's hub of MEDIA: forwards pictures one way and subscriptions the other."""
+
+    def __init__(self, context: zmq.Context[Any], ends: Endpoints) -> None:
+        super().__init__(name="media-proxy", daemon=True)
+        self._inlet, self._outlet = context.socket(zmq.XSUB), context.socket(zmq.XPUB)
+        for socket in (self._inlet, self._outlet):
+            socket.linger = 0
+            socket.sndhwm = socket.rcvhwm = MEDIA_HWM * 8
+        self._outlet.setsockopt(zmq.XPUB_VERBOSE, 1)
+        self._inlet.bind(ends.media_in)
+        self._outlet.bind(ends.media_out)
+
+    def run(self) -> None:
+        try:
+            zmq.proxy(self._inlet, self._outlet)
+        except zmq.ContextTerminated:
+            self._inlet.close()
+            self._outlet.close()
+
+
+class MediaSubscriber:
+    """The web process's end of MEDIA, for asyncio."""
+
+    def __init__(self, context: zmq.asyncio.Context, endpoint: str) -> None:
+        self.socket = connect(context, zmq.SUB, endpoint, MEDIA_HWM * 8)
+
+    def subscribe(self, name: bytes) -> None:
+        self.socket.subscribe(name)
+
+    def unsubscribe(self, name: bytes) -> None:
+        self.socket.unsubscribe(name)
+
+    async def receive(self) -> list[tuple[bytes, dict[str, Any], bytes]]:
+        """Wait for messages and take all there are: the newest of each topic, older ones dropped."""
+        newest: OrderedDict[bytes, tuple[dict[str, Any], bytes]] = OrderedDict()
+        parts: list[bytes] = await self.socket.recv_multipart()  # type: ignore[misc]
+        while True:
+            if len(parts) == 3 and (header := decode(parts[1])) is not None:
+                newest[parts[0]] = (header, parts[2])
+            try:
+                parts = zmq.Socket.recv_multipart(self.socket, zmq.NOBLOCK)
+            except zmq.Again:
+                return [(name, header, payload) for name, (header, payload) in newest.items()]
+
+    def close(self) -> None:
+        self.socket.close()
+
+
+class ReportSender:
+    """A camera process's line to the engine: states now and then, reports kept until acknowledged, commands back."""
+
+    KEEP = 500
+    RESEND = 2.0
+
+    def __init__(self, context: zmq.Context[Any], endpoint: str, token: str) -> None:
+        self.socket = connect(context, zmq.DEALER, endpoint, 100, token.encode())
+        self.kept: OrderedDict[int, tuple[float, dict[str, Any]]] = OrderedDict()
+        self.overflow = 0
+        self._seq = 0
+
+    def _send(self, message: dict[str, Any], payload: bytes = b"") -> None:
+        try:
+            self.socket.send_multipart([encode(message), payload], zmq.NOBLOCK)
+        except zmq.Again:
+            return  # the engine is away: states are repeated, reports are resent
+
+    def state(self, values: dict[str, Any]) -> None:
+        self._send({"type": "state", "state": values, "overflow": self.overflow})
+
+    def report(self, kind: str, body: dict[str, Any]) -> None:
+        """Something that must become a row: kept and resent until the engine says it has."""
+        self._seq += 1
+        message = {"type": "report", "seq": self._seq, "kind": kind, "body": body}
+        if len(self.kept) >= self.KEEP:
+            self.kept.popitem(last=False)
+            self.overflow += 1
+        self.kept[self._seq] = (time.monotonic(), message)
+        self._send(message)
+
+    def reply(self, command: str, body: dict[str, Any], payload: bytes = b"") -> None:
+        self._send({"type": "reply", "id": command, "body": body}, payload)
+
+    def resend(self) -> None:
+        now = time.monotonic()
+        for seq, (sent, message) in list(self.kept.items()):
+            if now - sent < self.RESEND:
+                break
+            self.kept[seq] = (now, message)
+            self._send(message)
+
+    def commands(self) -> Iterator[tuple[dict[str, Any], bytes]]:
+        """Commands that came in: (header, payload). Acknowledgements are taken care of here."""
+        while True:
+            try:
+                parts = self.socket.recv_multipart(zmq.NOBLOCK)
+            except zmq.Again:
+                return
+            header = decode(parts[0]) if parts else None
+            if header is None:
+                continue
+            if header.get("type") == "ack":
+                self.kept.pop(header.get("seq", 0), None)
+            else:
+                yield header, parts[1] if len(parts) > 1 else b""
+
+    def close(self) -> None:
+        self.socket.close()
+
+
+class Router:
+    """The engine's end of REPORT and of COMMAND: many peers, each with an identity."""
+
+    def __init__(self, context: zmq.Context[Any], endpoint: str) -> None:
+        self.socket = context.socket(zmq.ROUTER)
+        self.socket.linger = 200
+        self.socket.sndhwm = self.socket.rcvhwm = 1000
+        # A process that comes back under its old identity takes the place of its dead connection.
+        self.socket.setsockopt(zmq.ROUTER_HANDOVER, 1)
+        self.socket.bind(endpoint)
+        self.garbage = 0
+
+    def receive(self) -> Iterator[tuple[bytes, dict[str, Any], bytes]]:
+        """(peer, header, payload) of everything that has come in."""
+        while True:
+            try:
+                parts = self.socket.recv_multipart(zmq.NOBLOCK)
+            except zmq.Again:
+                return
+            header = decode(parts[1]) if len(parts) >= 2 else None
+            if header is None or len(parts) > 3:
+                self.garbage += 1
+                continue
+            yield parts[0], header, parts[2] if len(parts) == 3 else b""
+
+    def send(self, peer: bytes, header: dict[str, Any], payload: bytes = b"") -> None:
+        try:
+            self.socket.send_multipart([peer, encode(header), payload], zmq.NOBLOCK)
+        except zmq.ZMQError:
+            return  # the peer is gone; whoever asked has a deadline of its own
+
+    def close(self) -> None:
+        self.socket.close()

@@ -1,0 +1,156 @@
+"""Cameras, and who may do what with them."""
+
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
+from django.db import models
+from django.utils.text import slugify
+
+from camera import vault
+from camera.addresses import KINDS, Address
+from camera.packets import Reason, SourceConfig, StateName
+
+if TYPE_CHECKING:
+    from camera.access import Actor
+
+
+class Right(models.TextChoices):
+    WATCH = "watch", "watch live"
+    PLAYBACK = "playback", "look back at recordings"
+    MOVE = "move", "move the camera"
+    RECORD = "record", "start a recording"
+    EXPORT = "export", "download and share"
+    LOG = "log", "read who has looked"
+    MANAGE = "manage", "change the camera and its sharing"
+
+
+class RecordMode(models.TextChoices):
+    OFF = "off", "never"
+    WATCHED = "watched", "while somebody watches"
+    MOTION = "motion", "when something moves"
+    ALWAYS = "always", "always"
+
+
+class CameraQuerySet(models.QuerySet["Camera"]):
+    def allowed(self, actor: "Actor", right: str) -> "CameraQuerySet":
+        """The cameras on which `actor` has `right`. See camera/access.py, the one door."""
+        from camera.access import allowed_filter
+
+        return self.filter(allowed_filter(actor, right)).distinct()
+
+    def changed(self) -> int:
+        """Tell the engine, which polls `version`, that these cameras have new settings."""
+        return self.update(version=models.F("version") + 1)
+
+
+class Camera(models.Model):
+    """A camera of the house. Columns from `state` on are written by the engine alone, the others by web and commands."""
+
+    name = models.CharField(max_length=60)
+    slug = models.SlugField(
+        max_length=60,
+        unique=True,
+        validators=[RegexValidator(r"^[a-z0-9][a-z0-9-]*$", "Small letters, digits and dashes only.")],
+        help_text="The camera's name in addresses.",
+    )
+    kind = models.CharField(max_length=10, choices=list(KINDS.items()))
+    address = models.CharField(max_length=500, blank=True)
+    username = models.CharField("user name", max_length=100, blank=True)
+    sealed_password = models.TextField(blank=True, editable=False)
+    transport = models.CharField(
+        "RTSP transport", max_length=4, default="tcp", choices=[("tcp", "TCP (reliable)"), ("udp", "UDP (for a few old cameras)")]
+    )
+    poll_fps = models.FloatField(
+        "pictures a second asked of a single-picture address",
+        default=2.0,
+        validators=[MinValueValidator(0.05), MaxValueValidator(15.0)],
+    )
+    record = models.CharField(max_length=8, choices=RecordMode.choices, default=RecordMode.OFF, editable=False)
+    enabled = models.BooleanField(default=True)
+    keeper = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="kept_cameras",
+        help_text="The member whose camera it is; has every right on it. Empty: the house's own, kept by its owners.",
+    )
+    position = models.PositiveIntegerField(default=0, help_text="Order on the wall.")
+    engine = models.CharField(max_length=60, blank=True, default="", editable=False)
+    version = models.PositiveIntegerField(default=1, editable=False)
+    made_at = models.DateTimeField(auto_now_add=True)
+
+    state = models.CharField(max_length=10, default=StateName.CONNECTING, editable=False, choices=[(s, s) for s in StateName])
+    reason = models.CharField(max_length=20, default="", blank=True, editable=False, choices=[(r, r) for r in Reason])
+    state_since = models.DateTimeField(null=True, editable=False)
+
+    objects = CameraQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["position", "name", "pk"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def source(self) -> str:
+        """The SOURCE word, without credentials."""
+        return Address(self.kind, self.address).source
+
+    @property
+    def password_lost(self) -> bool:
+        """True when the password was sealed with another SECRET_KEY and must be entered again."""
+        return vault.unseal(self.sealed_password) is None
+
+    def set_password(self, password: str) -> None:
+        self.sealed_password = vault.seal(password)
+
+    def source_config(self) -> SourceConfig:
+        return SourceConfig(
+            kind=self.kind,
+            address=self.address,
+            username=self.username,
+            password=vault.unseal(self.sealed_password) or "",
+            transport=self.transport,
+            poll_fps=self.poll_fps,
+            allow_loopback=settings.ALLOW_LOOPBACK_CAMERAS,
+            files_root=str(settings.CAMERA_FILES),
+        )
+
+
+def free_slug(name: str) -> str:
+    """A slug for `name` that no camera has yet."""
+    base = slugify(name)[:50].strip("-_").replace("_", "-") or "camera"
+    slug, number = base, 2
+    while Camera.objects.filter(slug=slug).exists():
+        slug, number = f"{base}-{number}", number + 1
+    return slug
+
+
+class Grant(models.Model):
+    """A right on a camera for one person, or for all members where `user` is empty."""
+
+    camera = models.ForeignKey(Camera, on_delete=models.CASCADE, related_name="grants")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=models.CASCADE,
+        related_name="camera_grants",
+        help_text="Empty: every member (guests are named one by one).",
+    )
+    right = models.CharField(max_length=10, choices=Right.choices)
+    made_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["camera", "user", "right"]
+        constraints = [
+            models.UniqueConstraint(fields=["camera", "user", "right"], name="one_grant"),
+            models.UniqueConstraint(
+                fields=["camera", "right"], condition=models.Q(user=None), name="one_grant_to_all_members"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user or 'all members'}: {self.right} {self.camera}"

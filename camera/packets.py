@@ -1,0 +1,126 @@
+"""The plain values that pass between the rooms: no framework, no pixels, no I/O."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class StateName(StrEnum):
+    """How a camera stands, by its connection and not by its viewers."""
+
+    CONNECTING = "connecting"
+    ONLINE = "online"
+    OFFLINE = "offline"
+    PAUSED = "paused"
+    DISABLED = "disabled"
+
+
+class Reason(StrEnum):
+    """Why a camera is not online."""
+
+    NO_SIGNAL = "NO_SIGNAL"
+    STALLED = "STALLED"
+    FROZEN = "FROZEN"
+    AUTH_FAILED = "AUTH_FAILED"
+    REFUSED = "REFUSED"
+    NOT_FOUND = "NOT_FOUND"
+    BAD_STREAM = "BAD_STREAM"
+    PRIVACY = "PRIVACY"
+    ENGINE_DOWN = "ENGINE_DOWN"
+
+
+REASON_TEXT: dict[str, str] = {
+    Reason.NO_SIGNAL: "the camera does not answer",
+    Reason.STALLED: "the camera stopped sending pictures",
+    Reason.FROZEN: "the camera sends the same picture again and again",
+    Reason.AUTH_FAILED: "the camera refuses the user name or password",
+    Reason.REFUSED: "the address is not allowed or the camera refuses the connection",
+    Reason.NOT_FOUND: "the address exists but has no stream, file or device there",
+    Reason.BAD_STREAM: "what the camera sends is not a stream Fairwatch can show",
+    Reason.PRIVACY: "a privacy pause is on",
+    Reason.ENGINE_DOWN: "the recording engine is not running; it is started again by itself",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class StreamInfo:
+    """What a source sends. `codec`: mjpeg, h264, hevc, av1, mpeg4 or rawvideo; sizes in pixels, 0 when unknown."""
+
+    codec: str
+    width: int = 0
+    height: int = 0
+    extradata: bytes = b""
+    pix_fmt: str = ""
+    # Seconds per tick of a packet's pts and dts.
+    time_base: float = 1 / 90000
+
+
+@dataclass(frozen=True, slots=True)
+class Packet:
+    """One compressed picture as the camera sent it. `captured_at`: seconds since the epoch."""
+
+    data: bytes
+    key: bool
+    captured_at: float
+    clock: str = "arrival"
+    pts: int | None = None
+    dts: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A JPEG ready to be shown. `data` is shared by every viewer and never copied."""
+
+    data: bytes
+    captured_at: float
+    width: int = 0
+    height: int = 0
+    seq: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CameraState:
+    """What the engine says of a camera once a second and at each change."""
+
+    camera: int
+    state: str
+    reason: str | None = None
+    # Free words for people, already free of credentials ("401 Unauthorized", "restarting after a crash").
+    detail: str = ""
+    since: float = 0.0
+    clock: str = "arrival"
+    fps: float = 0.0
+    width: int = 0
+    height: int = 0
+    codec: str = ""
+    recording: bool = False
+    last_frame_at: float | None = None
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "CameraState":
+        return cls(**{name: values[name] for name in cls.__dataclass_fields__ if name in values})
+
+
+@dataclass(frozen=True, slots=True)
+class SourceConfig:
+    """How to open a camera. Everything a camera process needs to know, and nothing of the house."""
+
+    kind: str
+    # The address without credentials: an URL, /dev/videoN, a file name, or empty for the test pattern.
+    address: str = ""
+    username: str = ""
+    password: str = field(default="", repr=False)
+    # rtsp: "tcp" or "udp"; http: pictures a second asked of a single-JPEG address.
+    transport: str = "tcp"
+    poll_fps: float = 2.0
+    allow_loopback: bool = False
+    files_root: str = ""
+
+
+class SourceError(Exception):
+    """A source cannot be opened or read; `reason` names it, `detail` tells people more, never a credential."""
+
+    def __init__(self, reason: Reason, detail: str = "") -> None:
+        super().__init__(f"{reason}: {detail}" if detail else str(reason))
+        self.reason = reason
+        self.detail = detail

@@ -1,0 +1,35 @@
+"""Triggers that make the log append-only beneath the ORM, and the table of the rate limits' cache."""
+
+from typing import Any
+
+from django.core.management import call_command
+from django.db import migrations
+
+SQLITE = [
+    f"""CREATE TRIGGER main_logline_no_{act} BEFORE {act.upper()} ON main_logline
+    BEGIN SELECT RAISE(ABORT, 'log lines are append-only'); END"""
+    for act in ("update", "delete")
+]
+POSTGRESQL = [
+    """CREATE FUNCTION main_logline_refuse() RETURNS trigger AS
+    $$ BEGIN RAISE EXCEPTION 'log lines are append-only'; END $$ LANGUAGE plpgsql""",
+    """CREATE TRIGGER main_logline_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON main_logline
+    FOR EACH STATEMENT EXECUTE FUNCTION main_logline_refuse()""",
+]
+
+
+def make_triggers(apps: Any, editor: Any) -> None:
+    for statement in POSTGRESQL if editor.connection.vendor == "postgresql" else SQLITE:
+        editor.execute(statement)
+
+
+def make_cache_table(apps: Any, editor: Any) -> None:
+    call_command("createcachetable", database=editor.connection.alias, verbosity=0)
+
+
+class Migration(migrations.Migration):
+    dependencies = [("main", "0001_initial")]
+    operations = [
+        migrations.RunPython(make_triggers, migrations.RunPython.noop),
+        migrations.RunPython(make_cache_table, migrations.RunPython.noop),
+    ]
