@@ -84,8 +84,9 @@ def connect(context: zmq.Context[Any], kind: int, endpoint: str, hwm: int, ident
     socket = context.socket(kind)
     socket.linger = 0
     socket.sndhwm = socket.rcvhwm = hwm
-    # Without it a proxy that died leaves stale interest behind and a restarted one never hears of the subscriptions.
-    socket.immediate = 1
+    # Without it a publisher keeps stale interest when the proxy dies. A SUB socket must not have it: what it subscribes
+    # to before the connection stands would never be sent.
+    socket.immediate = int(kind != zmq.SUB)
     if identity:
         socket.identity = identity
     socket.reconnect_ivl = 100
@@ -138,7 +139,8 @@ class MediaProxy(threading.Thread):
         for socket in (self._inlet, self._outlet):
             socket.linger = 0
             socket.sndhwm = socket.rcvhwm = MEDIA_HWM * 8
-        self._outlet.setsockopt(zmq.XPUB_VERBOSE, 1)
+        # VERBOSER: the inlet counts subscriptions, so it must hear of every one that goes as well.
+        self._outlet.setsockopt(zmq.XPUB_VERBOSER, 1)
         self._inlet.bind(ends.media_in)
         self._outlet.bind(ends.media_out)
 

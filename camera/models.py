@@ -51,7 +51,7 @@ class Camera(models.Model):
     slug = models.SlugField(
         max_length=60,
         unique=True,
-        validators=[RegexValidator(r"^[a-z0-9][a-z0-9-]*$", "Small letters, digits and dashes only.")],
+        validators=[RegexValidator(r"^(?!(?:add|test)$)[a-z0-9][a-z0-9-]*$", "Small letters, digits and dashes only; not «add» or «test».")],
         help_text="The camera's name in addresses.",
     )
     kind = models.CharField(max_length=10, choices=list(KINDS.items()))
@@ -120,10 +120,10 @@ class Camera(models.Model):
 
 
 def free_slug(name: str) -> str:
-    """A slug for `name` that no camera has yet."""
-    base = slugify(name)[:50].strip("-_").replace("_", "-") or "camera"
+    """A slug for `name` that no camera has yet and no page of /cameras/ stands at."""
+    base = slugify(name)[:50].replace("_", "-").strip("-") or "camera"
     slug, number = base, 2
-    while Camera.objects.filter(slug=slug).exists():
+    while slug in ("add", "test") or Camera.objects.filter(slug=slug).exists():
         slug, number = f"{base}-{number}", number + 1
     return slug
 

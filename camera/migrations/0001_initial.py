@@ -21,7 +21,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('name', models.CharField(max_length=60)),
-                ('slug', models.SlugField(help_text="The camera's name in addresses.", max_length=60, unique=True, validators=[django.core.validators.RegexValidator('^[a-z0-9][a-z0-9-]*$', 'Small letters, digits and dashes only.')])),
+                ('slug', models.SlugField(help_text="The camera's name in addresses.", max_length=60, unique=True, validators=[django.core.validators.RegexValidator('^(?!(?:add|test)$)[a-z0-9][a-z0-9-]*$', 'Small letters, digits and dashes only; not «add» or «test».')])),
                 ('kind', models.CharField(choices=[('rtsp', 'RTSP network camera'), ('http', 'HTTP camera (MJPEG stream or single picture)'), ('v4l2', 'USB camera on this machine'), ('file', 'Video file, played in a loop'), ('pattern', 'Demo scene')], max_length=10)),
                 ('address', models.CharField(blank=True, max_length=500)),
                 ('username', models.CharField(blank=True, max_length=100, verbose_name='user name')),

@@ -1,0 +1,37 @@
+# Two commands do it all: `make run` and `make test`. The others are for those who change the code.
+PYTHON ?= python3
+PY = .venv/bin/python
+
+.PHONY: run test test-fast lint format clean
+
+run: .venv/.installed
+	@exec $(PY) manage.py serve --first-run
+
+test: .venv/.installed-dev
+	$(PY) -m pytest
+
+# Everything but real browsers, foreign servers and process faults.
+test-fast: .venv/.installed-dev
+	$(PY) -m pytest -m "not e2e and not peers and not processes"
+
+lint: .venv/.installed-dev
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+	$(PY) manage.py makemigrations --check --dry-run
+	$(PY) manage.py check
+
+format: .venv/.installed-dev
+	.venv/bin/ruff format .
+	.venv/bin/ruff check --fix .
+
+.venv/.installed: requirements.txt scripts/install.py
+	@$(PYTHON) scripts/install.py requirements.txt
+	@touch $@
+
+.venv/.installed-dev: requirements.txt requirements-dev.txt scripts/install.py
+	@$(PYTHON) scripts/install.py requirements-dev.txt
+	@touch $@ .venv/.installed
+
+clean:
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,32 @@
+"""M engine: keeps the cameras' processes running and turns what they report into rows."""
+
+import signal
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from camera import bus
+from camera.engine.loop import AlreadyRunningError, Engine, take_lock
+from main.serving.children import die_with_parent
+from main.viewings import end_unseen
+
+
+class Command(BaseCommand):
+    help = "Run the engine: one process per camera, supervised. Usually started by `serve`."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--parent", type=int, help="end when this process does (used by serve)")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if options["parent"]:
+            die_with_parent(options["parent"])
+        try:
+            lock = take_lock(settings.RUN_DIR, settings.ENGINE_NAME)
+        except AlreadyRunningError as error:
+            raise CommandError(str(error)) from None
+        with lock:
+            engine = Engine(bus.endpoints(settings.RUN_DIR, settings.ENGINE_NAME), jobs=[end_unseen])
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, lambda *_: engine.stop.set())
+            engine.run()

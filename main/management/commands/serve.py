@@ -1,0 +1,107 @@
+"""M serve: the one command. Checks, migrates, starts engine and web, restarts what dies, stops all cleanly."""
+
+import http.client
+import signal
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DatabaseError, connection
+
+from accounts.setup import setup_link_secret
+from camera import bus
+from camera.commands import EngineDownError, ask_engine
+from main.serving.children import Child, House
+from main.serving.first_run import add_first_cameras
+from main.serving.listen import BindError, announce, base_url, listen, split_bind
+
+ASK_SECONDS = 4.0
+
+
+def check_database() -> None:
+    """Stop with one line where the database is damaged or its folder missing, before anything is written to it."""
+    if connection.vendor != "sqlite":
+        return
+    path = Path(str(settings.DATABASES["default"]["NAME"]))
+    if path.exists() and path.stat().st_size:
+        try:
+            with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as database:
+                verdict = database.execute("PRAGMA quick_check(1)").fetchone()[0]
+        except sqlite3.DatabaseError as error:
+            verdict = str(error)
+        if verdict != "ok":
+            raise CommandError(f"the database {path} is damaged ({verdict}); restore it from a backup", returncode=1)
+    elif not path.parent.is_dir():
+        raise CommandError(f"the folder of the database, {path.parent}, does not exist; make it or set DATABASE_URL")
+
+
+def engine_answers() -> bool:
+    try:
+        ends = bus.endpoints(settings.RUN_DIR, settings.ENGINE_NAME)
+        ask_engine(ends.commands, "ping", {}, seconds=ASK_SECONDS)
+    except EngineDownError:
+        return False
+    return True
+
+
+def web_answers(host: str, port: int) -> bool:
+    target = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 (compared, not bound)
+    client = http.client.HTTPConnection(target, port, timeout=ASK_SECONDS)
+    try:
+        client.request("GET", "/healthz", headers={"Host": "localhost"})
+        client.getresponse().read()
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        client.close()
+    return True
+
+
+class Command(BaseCommand):
+    help = "Run the house: engine and web, kept running. Ctrl-C stops it."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--bind", default=f"0.0.0.0:{settings.PORT}", metavar="HOST:PORT")
+        parser.add_argument("--first-run", action="store_true", help="in a house without cameras add the ones found here")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            host, port = split_bind(options["bind"])
+            sock = listen(host, port)
+        except BindError as error:
+            raise CommandError(str(error), returncode=3) from None
+        port = sock.getsockname()[1]
+        self.prepare(first_run=options["first_run"])
+        announce(base_url(host, port), setup_link_secret(), self.say)
+        connection.close()
+        engine = Child("engine", ["engine"], engine_answers)
+        web = Child("web", ["web", "--fd", str(sock.fileno())], lambda: web_answers(host, port), (sock.fileno(),))
+        house = House([engine, web])
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: house.stop.set())
+        house.run()
+        self.say("Fairwatch has stopped.")
+
+    def prepare(self, *, first_run: bool) -> None:
+        """Folders, checks, migrations and, when asked for, the first cameras."""
+        check_database()
+        for folder in (settings.RUN_DIR, settings.MEDIA_ROOT):
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise CommandError(f"cannot make the folder {folder}: {error.strerror}") from None
+        try:
+            call_command("check", verbosity=0)
+            call_command("migrate", interactive=False, verbosity=0)
+        except DatabaseError as error:
+            raise CommandError(f"the database cannot be used: {error}") from None
+        if first_run:
+            for camera in add_first_cameras():
+                self.say(f"Added the camera {camera.name} ({camera.source}).")
+
+    def say(self, text: str) -> None:
+        self.stdout.write(text)
+        self.stdout.flush()

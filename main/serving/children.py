@@ -1,0 +1,115 @@
+"""`serve`'s children: the engine and the web process, started again when they die and killed when they hang."""
+
+import ctypes
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from django.conf import settings
+
+logger = logging.getLogger(__name__)
+
+PR_SET_PDEATHSIG = 1
+LOOK_EVERY = 0.1
+ASK_EVERY = 5.0
+# How long a child may fail to answer before it counts as hung; starting on a slow board takes a while.
+HUNG_AFTER = 20.0
+STOP_SECONDS = 6.0
+BACKOFF = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0)
+GOOD_AFTER = 30.0
+
+
+def die_with_parent(parent: int) -> None:
+    """Ask the kernel to end this process when `parent` dies; ends it now when that has happened already."""
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != parent:
+        raise SystemExit(0)
+
+
+@dataclass
+class Child:
+    """One child: how to start it and how to ask whether it is well."""
+
+    name: str
+    arguments: list[str]
+    ask: Callable[[], bool]
+    pass_fds: tuple[int, ...] = ()
+    process: subprocess.Popen[bytes] | None = None
+    started: float = 0.0
+    failures: int = 0
+    next_start: float = 0.0
+    answered: float = field(default=0.0)
+
+    def start(self) -> None:
+        command = [sys.executable, str(settings.BASE_DIR / "manage.py"), *self.arguments, "--parent", str(os.getpid())]
+        self.process = subprocess.Popen(  # noqa: S603 (our own interpreter and command)
+            command, pass_fds=self.pass_fds, cwd=settings.BASE_DIR, stdin=subprocess.DEVNULL, start_new_session=True
+        )
+        self.started = self.answered = time.monotonic()
+        logger.info("%s started (process %s)", self.name, self.process.pid)
+
+    def reap(self) -> None:
+        """Notice that the process has ended, and decide when it starts again."""
+        if self.process is None or (code := self.process.poll()) is None:
+            return
+        now = time.monotonic()
+        self.failures = 1 if now - self.started > GOOD_AFTER else self.failures + 1
+        self.next_start = now + BACKOFF[min(self.failures - 1, len(BACKOFF) - 1)]
+        logger.warning("%s (process %s) ended with %s; it is started again", self.name, self.process.pid, code)
+        self.process = None
+
+    def kill_if_hung(self) -> None:
+        if self.process is not None and time.monotonic() - self.answered > HUNG_AFTER:
+            logger.error("%s (process %s) does not answer and is killed", self.name, self.process.pid)
+            self.process.kill()
+
+
+class House:
+    """Runs the children until `stop` is set."""
+
+    def __init__(self, children: list[Child]) -> None:
+        self.children = children
+        self.stop = threading.Event()
+
+    def run(self) -> None:
+        asker = threading.Thread(target=self._ask_all, name="ask", daemon=True)
+        asker.start()
+        try:
+            while not self.stop.wait(LOOK_EVERY):
+                self.step()
+        finally:
+            self._end()
+
+    def step(self) -> None:
+        for child in self.children:
+            child.reap()
+            child.kill_if_hung()
+            if child.process is None and time.monotonic() >= child.next_start:
+                child.start()
+
+    def _ask_all(self) -> None:
+        while not self.stop.wait(ASK_EVERY):
+            for child in self.children:
+                if child.ask():
+                    child.answered = time.monotonic()
+
+    def _end(self) -> None:
+        for child in self.children:
+            if child.process is not None:
+                child.process.send_signal(signal.SIGTERM)
+        deadline = time.monotonic() + STOP_SECONDS
+        for child in self.children:
+            if child.process is None:
+                continue
+            try:
+                child.process.wait(max(0.1, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                logger.warning("%s did not end in time and is killed", child.name)
+                child.process.kill()
+                child.process.wait()

@@ -1,0 +1,71 @@
+"""The listening socket and the words about where the house is to be found."""
+
+import socket
+from collections.abc import Callable
+
+import segno
+from django.conf import settings
+
+from surveillance.environment import machine_addresses
+
+SEND_BUFFER = 262_144
+# A viewer that takes nothing for this long is dropped by the kernel, even with a full window.
+USER_TIMEOUT_MS = 10_000
+BACKLOG = 512
+
+
+class BindError(ValueError):
+    """The address to listen on is no address, or taken; the message says which and what to do."""
+
+
+def split_bind(bind: str) -> tuple[str, int]:
+    """HOST:PORT (or [v6]:PORT) apart. Raises BindError."""
+    host, colon, port = bind.rpartition(":")
+    if not colon or not port.isdigit() or not 0 <= int(port) <= 65535:
+        raise BindError(f"--bind {bind}: write HOST:PORT, for instance 0.0.0.0:8000")
+    return host.strip("[]") or "0.0.0.0", int(port)  # noqa: S104 (a household site is for the household's network)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket whose accepted connections hold little and give up on viewers that stop reading."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, USER_TIMEOUT_MS)
+    try:
+        sock.bind((host, port))
+        sock.listen(BACKLOG)
+    except OSError as error:
+        sock.close()
+        raise BindError(f"cannot listen on {host} port {port}: {error.strerror}. Set PORT to a free one.") from None
+    sock.set_inheritable(True)
+    return sock
+
+
+def base_url(host: str, port: int) -> str:
+    """The URL a phone in the same network can open."""
+    if host in ("0.0.0.0", "::", ""):  # noqa: S104 (compared, not bound)
+        host = machine_addresses()[0]
+    scheme = "http" if settings.TLS == "off" else "https"
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def announce(base: str, secret: str | None, say: Callable[[str], object]) -> None:
+    """Tell where the house is and, before it is set up, the one-time link with its QR code."""
+    say(f"\nFairwatch is at {base}/")
+    if secret is None:
+        return
+    link = f"{base}/setup/{secret}/"
+    say(f"It has no owner yet. Open this link once to become the owner:\n  {link}\n")
+    qr = segno.make(link, error="l")
+    say("\n".join(qr_lines(qr.matrix)))
+
+
+def qr_lines(matrix: tuple[bytearray, ...]) -> list[str]:
+    """A QR matrix as terminal lines, two modules a character, dark on light with a quiet zone of two."""
+    width = len(matrix[0]) + 4
+    rows = [[0] * width] * 2 + [[0, 0, *row, 0, 0] for row in matrix] + [[0] * width] * 3
+    blocks = {(0, 0): "█", (0, 1): "▀", (1, 0): "▄", (1, 1): " "}
+    pairs = zip(rows[::2], rows[1::2], strict=False)
+    return ["".join(blocks[int(bool(upper)), int(bool(lower))] for upper, lower in zip(*pair, strict=True)) for pair in pairs]

@@ -1,0 +1,78 @@
+"""The web process's application: body limit, static files, Django and WebSockets, with the live hub's start and stop."""
+
+import os
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "surveillance.settings")
+
+import django  # noqa: E402
+
+django.setup(set_prefix=False)
+
+from asgiref.sync import ThreadSensitiveContext, sync_to_async  # noqa: E402
+from django.conf import settings  # noqa: E402
+from django.contrib.staticfiles import finders  # noqa: E402
+from django.core import signals  # noqa: E402
+from django.core.handlers.asgi import ASGIHandler, ASGIRequest  # noqa: E402
+from django.db import close_old_connections, connections, reset_queries  # noqa: E402
+from django.http.response import HttpResponseBase  # noqa: E402
+from servestatic import ServeStaticASGI  # noqa: E402
+
+from camera.live.hub import current_hub  # noqa: E402
+from main.sockets import websocket_application  # noqa: E402
+from surveillance.limits import Application, BodyLimit, Receive, Scope, Send  # noqa: E402
+
+# Run in a thread for every request, these two would hold that thread for as long as a stream lasts; the handler below
+# closes connections itself.
+signals.request_started.disconnect(reset_queries)
+signals.request_started.disconnect(close_old_connections)
+
+
+class HouseHandler(ASGIHandler):
+    """Django's handler, but a request's thread and database connection are given back before its reply is sent.
+
+    A live stream's reply may take hours: without this each viewer holds a thread and a connection.
+    """
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.handle(scope, receive, send)
+
+    async def run_get_response(self, request: ASGIRequest) -> HttpResponseBase:
+        async with ThreadSensitiveContext():
+            try:
+                return await super().run_get_response(request)
+            finally:
+                await sync_to_async(connections.close_all)()
+
+
+def _with_static_files(app: Application) -> Application:
+    served = ServeStaticASGI(app, max_age=3600, allow_all_origins=False, autorefresh=settings.DEBUG)
+    for finder in finders.get_finders():
+        for name, storage in finder.list([]):
+            served.add_file_to_dictionary(f"{settings.STATIC_URL}{name}", storage.path(name))
+            if settings.DEBUG:
+                served.insert_directory(storage.location, settings.STATIC_URL)
+    return served  # type: ignore[no-any-return]
+
+
+http_application = BodyLimit(_with_static_files(HouseHandler()), lambda path: settings.MAX_BODY_BYTES)
+
+
+async def _lifespan(receive: Receive, send: Send) -> None:
+    while True:
+        message = await receive()
+        if message["type"] == "lifespan.startup":
+            await current_hub().start()
+            await send({"type": "lifespan.startup.complete"})
+        else:
+            await current_hub().stop()
+            await send({"type": "lifespan.shutdown.complete"})
+            return
+
+
+async def application(scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] == "http":
+        await http_application(scope, receive, send)
+    elif scope["type"] == "websocket":
+        await websocket_application(scope, receive, send)
+    elif scope["type"] == "lifespan":
+        await _lifespan(receive, send)
