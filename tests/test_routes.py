@@ -1,0 +1,133 @@
+"""The access table: every address, as alice (owner), bob (may watch Yard), charlie (a member without rights), nobody.
+
+A route without a row fails. Numbers are the status of a GET; 405 stands where only POST is taken.
+"""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from accounts.models import ApiToken, Invite, User
+from camera.models import Camera, Grant
+
+# route: (alice, bob, charlie, nobody)
+ACCESS: dict[str, tuple[int, int, int, int]] = {
+    "": (200, 200, 200, 302),
+    "live/<slug:slug>/": (200, 200, 404, 302),
+    "live/<slug:slug>/stream.mjpg": (200, 200, 404, 401),
+    "live/<slug:slug>/frame.jpg": (503, 503, 404, 401),
+    "logs/": (200, 200, 200, 302),
+    "settings/": (200, 403, 403, 302),
+    "cameras/": (200, 200, 200, 302),
+    "cameras/add/": (200, 200, 200, 302),
+    "cameras/test/": (405, 405, 405, 302),
+    "cameras/<slug:slug>/": (200, 403, 404, 302),
+    "cameras/<slug:slug>/delete/": (200, 403, 404, 302),
+    "people/": (200, 200, 200, 302),
+    "people/invite/": (405, 403, 403, 302),
+    "people/<int:pk>/": (200, 403, 403, 302),
+    "me/": (200, 200, 200, 302),
+    "me/tokens/": (405, 405, 405, 302),
+    "me/tokens/<int:pk>/delete/": (405, 405, 405, 302),
+    "setup/<str:secret>/": (404, 404, 404, 404),
+    "invited/<str:secret>/": (302, 302, 302, 404),
+    "accounts/login/": (302, 302, 302, 200),
+    "accounts/logout/": (200, 200, 200, 302),
+    "accounts/signup/": (302, 302, 302, 200),
+    "accounts/password/change/": (200, 200, 200, 302),
+    "accounts/reauthenticate/": (200, 200, 200, 302),
+    "api/openapi.json": (200, 200, 200, 401),
+    "api/docs": (200, 200, 200, 302),
+    "api/v1/cameras": (200, 200, 200, 401),
+    "api/v1/cameras/<slug>": (200, 200, 404, 401),
+    "api/v1/viewings": (200, 200, 200, 401),
+    "healthz": (503, 503, 503, 503),
+    "metrics": (200, 200, 200, 200),
+}
+ARGUMENTS = {"<slug:slug>": "yard", "<slug>": "yard", "<str:secret>": "not-a-secret", "<int:pk>": "1", "<path:object_id>": "1",
+             "<int:content_type_id>": "1"}  # fmt: skip
+
+
+def routes(patterns: list[URLPattern | URLResolver] | None = None, prefix: str = "") -> Iterator[str]:
+    for entry in get_resolver().url_patterns if patterns is None else patterns:
+        route = prefix + str(entry.pattern)
+        if isinstance(entry, URLResolver):
+            yield from routes(entry.url_patterns, route)
+        else:
+            yield route
+
+
+def path_of(route: str) -> str:
+    for word, value in ARGUMENTS.items():
+        route = route.replace(word, value)
+    return "/" + route
+
+
+def test_every_route_has_a_row_and_every_row_a_route() -> None:
+    own = {route for route in routes() if not route.startswith("admin/")}
+    assert own == set(ACCESS)
+
+
+@pytest.fixture
+def everybody(
+    alice: User, bob: User, charlie: User, yard: Camera, bob_watches: Grant, client_of: Callable[[User | None], Client]
+) -> list[Client]:
+    return [client_of(user) for user in (alice, bob, charlie, None)]
+
+
+@pytest.mark.parametrize("route", ACCESS)
+@pytest.mark.django_db(transaction=True)
+def test_access(route: str, everybody: list[Client]) -> None:
+    found = tuple(client.get(path_of(route)).status_code for client in everybody)
+    assert found == ACCESS[route]
+
+
+@pytest.mark.parametrize("route", [route for route in routes() if route.startswith("admin/")])
+@pytest.mark.django_db(transaction=True)
+def test_the_admin_site_is_the_owners(route: str, everybody: list[Client]) -> None:
+    owner, *others = (client.get(path_of(route)) for client in everybody)
+    assert owner.status_code < 500
+    open_to_all = route in ("admin/login/", "admin/logout/", "admin/jsi18n/")
+    for reply in others:
+        assert open_to_all or reply.status_code in (302, 403, 404, 405), reply.status_code
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_stranger_finds_no_trace_of_the_camera(everybody: list[Client]) -> None:
+    charlie = everybody[2]
+    for path in ("/", "/logs/", "/cameras/", "/people/", "/api/v1/cameras", "/api/v1/viewings"):
+        body = charlie.get(path).content.decode()
+        assert "Yard" not in body and "yard" not in body, path
+
+
+@pytest.mark.django_db(transaction=True)
+def test_refusals_look_alike_for_hidden_and_missing_cameras(everybody: list[Client]) -> None:
+    charlie = everybody[2]
+    for template in ("/live/{}/", "/live/{}/stream.mjpg", "/live/{}/frame.jpg", "/cameras/{}/", "/api/v1/cameras/{}"):
+        hidden, missing = (charlie.get(template.format(slug)) for slug in ("yard", "nowhere"))
+        assert hidden.status_code == missing.status_code == 404
+        assert hidden.content.replace(b"yard", b"") == missing.content.replace(b"nowhere", b"")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_replies_are_never_cached_nor_framed(everybody: list[Client]) -> None:
+    for path in ("/", "/logs/", "/accounts/login/", "/api/v1/cameras", "/live/yard/frame.jpg", "/nowhere/", "/healthz"):
+        reply = everybody[0].get(path)
+        assert "no-store" in reply.headers["Cache-Control"], path
+        assert reply.headers["X-Frame-Options"] == "DENY", path
+        assert "frame-ancestors 'none'" in reply.headers["Content-Security-Policy"], path
+
+
+def test_odd_tokens_open_nothing(yard: Camera, alice: User) -> None:
+    ApiToken.objects.issue(alice, "real")
+    for value in ("", "Bearer", "Bearer ", "Bearer null", "Bearer 0", "Bearer []", "Bearer __proto__", "Basic x", "Basic Og==",
+                  "Bearer " + "x" * 100_000, "Bearer \u00e9", "Digest x", "Bearer None"):  # fmt: skip
+        reply = Client().get("/api/v1/cameras", headers={"Authorization": value})
+        assert reply.status_code == 401, value
+
+
+def test_an_expired_or_used_setup_link_opens_nothing(alice: User) -> None:
+    _, secret = Invite.objects.issue("owner", None)
+    assert Client().get(f"/setup/{secret}/").status_code == 404  # there is an owner already
