@@ -33,7 +33,7 @@ def stop(message: str) -> None:
 
 def find_python() -> str:
     """A Python of version 3.11 or newer: this one, or another on the path."""
-    if sys.version_info >= (3, 11):
+    if sys.version_info >= (3, 11):  # noqa: UP036 (this file is what asks)
         return sys.executable
     for name in NEWEST_FIRST:
         path = shutil.which(name)
@@ -59,7 +59,7 @@ def install(requirements: str) -> None:
     print(f"Installing {requirements} (a few minutes the first time) …", flush=True)
     command = [str(VENV / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     if subprocess.run([*command, "-r", str(BASE / requirements)], check=False).returncode != 0:
-        stop("pip could not install the requirements; its message is above. On 32-bit systems there are no wheels: use 64-bit")
+        stop("pip could not install the requirements; its message is above. 32-bit systems have no wheels: use 64-bit")
 
 
 def check_libraries() -> None:
@@ -73,9 +73,10 @@ def check_libraries() -> None:
             continue
         library = re.search(r"(lib[\w.+-]+\.so[.\d]*): cannot open", run.stderr)
         if not library:
-            stop(f"{module} does not load: {run.stderr.strip().splitlines()[-1] if run.stderr.strip() else 'no message'}")
+            stop(f"{module} does not load: {(run.stderr.strip() or 'no message').splitlines()[-1]}")
             return
-        missing.append(PACKAGES.get(library.group(1), f"the package with {library.group(1)} (apt-file search {library.group(1)})"))
+        name = library.group(1)
+        missing.append(PACKAGES.get(name, f"the package with {name} (apt-file search {name})"))
     if missing:
         every = sorted(set(PACKAGES.values())) if any(name in PACKAGES.values() for name in missing) else missing
         stop(f"a system library is missing: sudo apt install {' '.join(every)}")

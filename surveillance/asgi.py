@@ -1,4 +1,4 @@
-"""The web process's application: body limit, static files, Django and WebSockets, with the live hub's start and stop."""
+"""The web process's application: body limit, static files, Django, WebSockets; starts and stops the live hub."""
 
 import os
 

@@ -49,7 +49,16 @@ class Environment:
             return default
 
     def flag(self, name: str, default: bool) -> bool:
-        words = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
+        words = {
+            "true": True,
+            "1": True,
+            "yes": True,
+            "on": True,
+            "false": False,
+            "0": False,
+            "no": False,
+            "off": False,
+        }
 
         def read(raw: str) -> bool:
             if raw.lower() not in words:
@@ -93,7 +102,9 @@ class Environment:
         hosts = self.words(name, default_hosts())
         for host in hosts:
             if not HOST.match(host):
-                self.fault(name, f"{host!r} is not a host name (and * is never taken)", "camera.example.org,192.168.1.20")
+                self.fault(
+                    name, f"{host!r} is not a host name (and * is never taken)", "camera.example.org,192.168.1.20"
+                )
         return hosts
 
     def time_zone(self, name: str, default: str) -> str:
@@ -120,7 +131,9 @@ class Environment:
             return self._make_secret(name)
         key = os.environ[name].strip()
         if len(key) < 32 or len(set(key)) < 8 or any(word in key.lower() for word in SAMPLE_KEYS):
-            self.fault(name, "empty, too short or a sample; delete the line to have one made", secrets.token_urlsafe(50))
+            self.fault(
+                name, "empty, too short or a sample; delete the line to have one made", secrets.token_urlsafe(50)
+            )
         return key
 
     def _make_secret(self, name: str) -> str:

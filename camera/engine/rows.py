@@ -30,7 +30,9 @@ def wanted_cameras() -> list[Wanted]:
 
 def write_state(state: CameraState) -> None:
     Camera.objects.filter(pk=state.camera).update(
-        state=state.state, reason=state.reason or "", state_since=datetime.fromtimestamp(state.since or time.time(), UTC)
+        state=state.state,
+        reason=state.reason or "",
+        state_since=datetime.fromtimestamp(state.since or time.time(), UTC),
     )
 
 

@@ -39,7 +39,12 @@ class Wanted:
 def camera_environment() -> dict[str, str]:
     """What a camera process may know of the environment: no secret of the house is in it."""
     kept = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
-    return kept | {"PYTHONUNBUFFERED": "1", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
+    return kept | {
+        "PYTHONUNBUFFERED": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+        "OMP_NUM_THREADS": "1",
+        "MALLOC_ARENA_MAX": "2",
+    }
 
 
 def spawn(config: dict[str, object], *arguments: str, **pipes: int) -> subprocess.Popen[bytes]:
@@ -210,9 +215,7 @@ class Supervisor:
 
     def _set(self, slot: Slot, state: str, reason: str | None, detail: str) -> None:
         last = slot.state.last_frame_at
-        self._take(
-            slot, CameraState(slot.wanted.camera, state, reason, detail, since=time.time(), last_frame_at=last)
-        )
+        self._take(slot, CameraState(slot.wanted.camera, state, reason, detail, since=time.time(), last_frame_at=last))
 
     def _take(self, slot: Slot, state: CameraState) -> None:
         before, slot.state = slot.state, state

@@ -40,6 +40,7 @@ class Child:
     arguments: list[str]
     ask: Callable[[], bool]
     pass_fds: tuple[int, ...] = ()
+    variables: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
     started: float = 0.0
     failures: int = 0
@@ -49,7 +50,12 @@ class Child:
     def start(self) -> None:
         command = [sys.executable, str(settings.BASE_DIR / "manage.py"), *self.arguments, "--parent", str(os.getpid())]
         self.process = subprocess.Popen(  # noqa: S603 (our own interpreter and command)
-            command, pass_fds=self.pass_fds, cwd=settings.BASE_DIR, stdin=subprocess.DEVNULL, start_new_session=True
+            command,
+            env=dict(os.environ) | self.variables,
+            pass_fds=self.pass_fds,
+            cwd=settings.BASE_DIR,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
         )
         self.started = self.answered = time.monotonic()
         logger.info("%s started (process %s)", self.name, self.process.pid)

@@ -4,7 +4,6 @@ import socket
 from collections.abc import Callable
 
 import segno
-from django.conf import settings
 
 from surveillance.environment import machine_addresses
 
@@ -43,11 +42,12 @@ def listen(host: str, port: int) -> socket.socket:
     return sock
 
 
-def base_url(host: str, port: int) -> str:
+def base_url(host: str, port: int, tls: str) -> str:
     """The URL a phone in the same network can open."""
     if host in ("0.0.0.0", "::", ""):  # noqa: S104 (compared, not bound)
         host = machine_addresses()[0]
-    scheme = "http" if settings.TLS == "off" else "https"
+    # Behind a proxy the address people use is the proxy's, which is not known here; this one is for the proxy.
+    scheme = "https" if tls == "local" else "http"
     return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
 
 
@@ -68,4 +68,7 @@ def qr_lines(matrix: tuple[bytearray, ...]) -> list[str]:
     rows = [[0] * width] * 2 + [[0, 0, *row, 0, 0] for row in matrix] + [[0] * width] * 3
     blocks = {(0, 0): "█", (0, 1): "▀", (1, 0): "▄", (1, 1): " "}
     pairs = zip(rows[::2], rows[1::2], strict=False)
-    return ["".join(blocks[int(bool(upper)), int(bool(lower))] for upper, lower in zip(*pair, strict=True)) for pair in pairs]
+    return [
+        "".join(blocks[int(bool(upper)), int(bool(lower))] for upper, lower in zip(*pair, strict=True))
+        for pair in pairs
+    ]

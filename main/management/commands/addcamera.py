@@ -41,8 +41,12 @@ class Command(BaseCommand):
         try:
             camera.full_clean()
         except ValidationError as error:
-            raise CommandError("; ".join(f"{name}: {' '.join(words)}" for name, words in error.message_dict.items())) from None
+            raise CommandError(
+                "; ".join(f"{name}: {' '.join(words)}" for name, words in error.message_dict.items())
+            ) from None
         camera.save()
-        ports.on_change("command line", f"camera {camera.slug} added", {}, {"name": camera.name, "source": camera.source})
+        ports.on_change(
+            "command line", f"camera {camera.slug} added", {}, {"name": camera.name, "source": camera.source}
+        )
         commands.poke(bus.endpoints(settings.RUN_DIR, settings.ENGINE_NAME).commands, camera.pk)
         self.stdout.write(camera.slug)

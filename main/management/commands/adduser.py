@@ -20,7 +20,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.ADDUSER_PASSWORD:
-            raise CommandError("set ADDUSER_PASSWORD to the new person's password, for instance ADDUSER_PASSWORD=… manage.py adduser bob")
+            raise CommandError("set ADDUSER_PASSWORD to the password: ADDUSER_PASSWORD=… manage.py adduser bob")
         user = User(username=User.normalize_username(options["name"]), role=options["role"])
         try:
             validate_password(settings.ADDUSER_PASSWORD, user)

@@ -26,7 +26,9 @@ class Command(BaseCommand):
             raise CommandError(f"there is no {missing}")
         rights = [word.strip() for word in options["rights"].split(",") if word.strip()]
         if not rights or (wrong := [right for right in rights if right not in Right.values]):
-            raise CommandError(f"{', '.join(wrong) if rights else 'nothing'} is no right; there are {', '.join(Right.values)}")
+            raise CommandError(
+                f"{', '.join(wrong) if rights else 'nothing'} is no right; there are {', '.join(Right.values)}"
+            )
         held = {"rights": sorted(camera.grants.filter(user=user).values_list("right", flat=True))}
         if options["revoke"]:
             camera.grants.filter(user=user, right__in=rights).delete()

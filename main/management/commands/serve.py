@@ -2,7 +2,10 @@
 
 import http.client
 import signal
+import socket
 import sqlite3
+import ssl
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,7 @@ from django.db import DatabaseError, connection
 from accounts.setup import setup_link_secret
 from camera import bus
 from camera.commands import EngineDownError, ask_engine
+from main.serving.certificates import ensure_certificates
 from main.serving.children import Child, House
 from main.serving.first_run import add_first_cameras
 from main.serving.listen import BindError, announce, base_url, listen, split_bind
@@ -47,9 +51,13 @@ def engine_answers() -> bool:
     return True
 
 
-def web_answers(host: str, port: int) -> bool:
+def web_answers(host: str, port: int, tls: str) -> bool:
     target = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 (compared, not bound)
     client = http.client.HTTPConnection(target, port, timeout=ASK_SECONDS)
+    if tls == "local":
+        # Asked is whether it lives, not who it is: the name of the certificate is not this address.
+        context = ssl._create_unverified_context()  # noqa: S323
+        client = http.client.HTTPSConnection(target, port, timeout=ASK_SECONDS, context=context)
     try:
         client.request("GET", "/healthz", headers={"Host": "localhost"})
         client.getresponse().read()
@@ -65,7 +73,10 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--bind", default=f"0.0.0.0:{settings.PORT}", metavar="HOST:PORT")
-        parser.add_argument("--first-run", action="store_true", help="in a house without cameras add the ones found here")
+        parser.add_argument("--tls", action="store_true", help="the same as TLS=local")
+        parser.add_argument(
+            "--first-run", action="store_true", help="in a house without cameras add the ones found here"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
@@ -75,15 +86,24 @@ class Command(BaseCommand):
             raise CommandError(str(error), returncode=3) from None
         port = sock.getsockname()[1]
         self.prepare(first_run=options["first_run"])
-        announce(base_url(host, port), setup_link_secret(), self.say)
+        tls = "local" if options["tls"] else settings.TLS
+        announce(base_url(host, port, tls), setup_link_secret(), self.say)
+        if tls == "local":
+            authority, _, _ = ensure_certificates(settings.RUN_DIR / "tls", settings.ALLOWED_HOSTS)
+            self.say(f"Browsers trust it once {authority} is installed on them as a certificate authority.")
         connection.close()
-        engine = Child("engine", ["engine"], engine_answers)
-        web = Child("web", ["web", "--fd", str(sock.fileno())], lambda: web_answers(host, port), (sock.fileno(),))
-        house = House([engine, web])
+        house = House(self.children(sock, lambda: web_answers(host, port, tls), {"TLS": tls}))
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: house.stop.set())
         house.run()
         self.say("Fairwatch has stopped.")
+
+    def children(self, sock: socket.socket, ask_web: Callable[[], bool], variables: dict[str, str]) -> list[Child]:
+        number = sock.fileno()
+        return [
+            Child("engine", ["engine"], engine_answers, variables=variables),
+            Child("web", ["web", "--fd", str(number)], ask_web, (number,), variables),
+        ]
 
     def prepare(self, *, first_run: bool) -> None:
         """Folders, checks, migrations and, when asked for, the first cameras."""

@@ -8,6 +8,7 @@ import uvicorn
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from main.serving.certificates import ensure_certificates
 from main.serving.children import die_with_parent
 from main.serving.listen import BindError, listen, split_bind
 
@@ -24,6 +25,10 @@ def raise_file_limit() -> None:
 
 
 def uvicorn_config() -> uvicorn.Config:
+    tls: dict[str, str] = {}
+    if settings.TLS == "local":
+        _, certificate, key = ensure_certificates(settings.RUN_DIR / "tls", settings.ALLOWED_HOSTS)
+        tls = {"ssl_certfile": str(certificate), "ssl_keyfile": str(key)}
     # One control socket carries text of a few hundred bytes, pictures go out uncompressed: they are JPEG already.
     return uvicorn.Config(
         "surveillance.asgi:application",
@@ -41,6 +46,7 @@ def uvicorn_config() -> uvicorn.Config:
         limit_concurrency=CONNECTIONS,
         timeout_graceful_shutdown=GRACE_SECONDS,
         timeout_keep_alive=15,
+        **tls,  # type: ignore[arg-type]
     )
 
 
