@@ -1,4 +1,4 @@
-"""SOURCE words into a checked kind and address. The allow-list of schemes lives here; the engine asks again at start."""
+"""SOURCE words into a checked kind and address. The allow-list of schemes lives here; sources check again."""
 
 import re
 from dataclasses import dataclass
@@ -78,12 +78,15 @@ def _network(scheme: str, source: str) -> Address:
         port = parts.port
     except ValueError:
         raise AddressError("The host or port of the address cannot be read.") from None
+    if "@" in parts.path + parts.query:
+        # Most likely the rest of a password with a "/" or "?" in it, which must not be kept as part of the address.
+        raise AddressError("Write / ? and @ inside a password as %2F %3F and %40, and an @ behind the host as %40.")
     host = parts.hostname or ""
     if not host or not re.fullmatch(r"[A-Za-z0-9._:%-]{1,253}", host):
         raise AddressError("The address names no host, for instance rtsp://192.168.1.20/stream1.")
     netloc = (f"[{host}]" if ":" in host else host) + (f":{port}" if port else "")
-    path = quote(parts.path, safe="/%:@!$&'()*+,;=~-._")
-    return Address(_SCHEMES[scheme], urlunsplit((scheme, netloc, path, parts.query, "")), username, password)
+    path, query = (quote(words, safe="/%:!$&'()*+,;=~-._?[]{}|") for words in (parts.path, parts.query))
+    return Address(_SCHEMES[scheme], urlunsplit((scheme, netloc, path, query, "")), username, password)
 
 
 def host_and_port(address: str) -> tuple[str, int]:

@@ -81,7 +81,7 @@ def decode(raw: bytes) -> dict[str, Any] | None:
 
 
 def connect(context: zmq.Context[Any], kind: int, endpoint: str, hwm: int, identity: bytes = b"") -> zmq.Socket[bytes]:
-    socket = context.socket(kind)
+    socket: zmq.Socket[bytes] = context.socket(kind)
     socket.linger = 0
     socket.sndhwm = socket.rcvhwm = hwm
     # Without it a publisher keeps stale interest when the proxy dies. A SUB socket must not have it: what it subscribes
@@ -157,6 +157,8 @@ class MediaSubscriber:
 
     def __init__(self, context: zmq.asyncio.Context, endpoint: str) -> None:
         self.socket = connect(context, zmq.SUB, endpoint, MEDIA_HWM * 8)
+        # The same socket without asyncio: to drain it, asyncio's own answers to NOBLOCK only with futures.
+        self._plain: zmq.Socket[bytes] = zmq.Socket.shadow(self.socket.underlying)
 
     def subscribe(self, name: bytes) -> None:
         self.socket.subscribe(name)
@@ -172,7 +174,7 @@ class MediaSubscriber:
             if len(parts) == 3 and (header := decode(parts[1])) is not None:
                 newest[parts[0]] = (header, parts[2])
             try:
-                parts = zmq.Socket.recv_multipart(self.socket, zmq.NOBLOCK)
+                parts = self._plain.recv_multipart(zmq.NOBLOCK)
             except zmq.Again:
                 return [(name, header, payload) for name, (header, payload) in newest.items()]
 

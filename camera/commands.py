@@ -36,7 +36,7 @@ class AsyncCommands:
         if self._reader is None:
             self._reader = asyncio.create_task(self._read(), name="command-replies")
         message = _request(name, body, seconds)
-        future = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[tuple[dict[str, Any], bytes]] = asyncio.get_running_loop().create_future()
         self._waiting[message["id"]] = future
         try:
             async with asyncio.timeout(seconds):

@@ -2,30 +2,47 @@
 
 import logging
 import re
+from collections.abc import Iterable
+from typing import Any
+from urllib.parse import quote
 
-_URL_CREDENTIALS = re.compile(r"//[^/\s]*@")
-_HEADER = re.compile(r"(?i)((?:authorization|x-camera-auth)[\"']?\s*[:=]\s*)[^\s,;]+(\s+[^\s,;]+)?")
-_PARAMETER = re.compile(r"(?i)((?:password|passwd|pwd|secret|token|user|username)=)[^&\s]+")
+# To the last @ of the word, so that / # and @ inside a password do not leak. Bounded: a log line may be hostile.
+_URL_CREDENTIALS = re.compile(r"//\S{0,500}@")
+_HEADER = re.compile(r"(?i)((?:authorization|x-camera-auth|cookie)[\"']?\s*[:=]\s*)[^\n]+")
+_PARAMETER = re.compile(r"(?i)((?:password|passwd|passw|pwd|secret|token|api_?key|user|username|usr)=)[^&\s]+")
+_FIELD = re.compile(
+    r"(?i)([\"'](?:password|passwd|pwd|secret|token|api_?key)[\"']\s*:\s*)(\"[^\"\n]*\"|'[^'\n]*'|[^\s,}]+)"
+)
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\x80-\x9f\u2028\u2029]")
+_SHORTEST_SECRET = 4
 
 
-def redact(text: str) -> str:
-    """`text` without passwords in URLs, headers or query strings, and with control characters escaped.
+def redact(text: str, secrets: Iterable[str] = ()) -> str:
+    """`text` without passwords in URLs, headers, query strings or JSON, and with control characters escaped.
 
-    Everything from `//` to the last `@` before the next slash goes, so `#` and `@` inside a password do not leak.
+    Each of `secrets` goes wherever it stands, as it is and percent-encoded.
     """
+    for secret in secrets:
+        if len(secret) >= _SHORTEST_SECRET:
+            for form in (secret, quote(secret, safe=""), quote(secret)):
+                text = text.replace(form, "***")
     text = _URL_CREDENTIALS.sub("//***@", text)
     text = _HEADER.sub(r"\1***", text)
     text = _PARAMETER.sub(r"\1***", text)
+    text = _FIELD.sub(r"\1***", text)
     return _CONTROL.sub(lambda m: f"\\x{ord(m.group()):02x}", text)
 
 
 class RedactingFormatter(logging.Formatter):
     """Redacts the finished line, so tracebacks are covered too; newlines of a message are escaped."""
 
+    def __init__(self, *arguments: Any, secrets: Iterable[str] = (), **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._secrets = list(secrets)
+
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 (the name is logging's)
         record.message = record.message.replace("\n", "\\n")
         return super().formatMessage(record)
 
     def format(self, record: logging.LogRecord) -> str:
-        return redact(super().format(record))
+        return redact(super().format(record), self._secrets)

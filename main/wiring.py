@@ -1,7 +1,8 @@
-"""Fills camera's ports: what the rooms below need from this one."""
+"""Fills the ports of camera and accounts: what the rooms below need from this one."""
 
 from typing import Any
 
+from accounts import ports as accounts_ports
 from camera import ports
 from main.models import AuditEntry, SiteSettings
 
@@ -24,4 +25,5 @@ def write_audit(actor: str, what: str, before: dict[str, Any], after: dict[str, 
 
 def connect() -> None:
     ports.policy = house_policy
-    ports.on_change = write_audit
+    ports.on_change = accounts_ports.on_change = write_audit
+    accounts_ports.signups_open = lambda: SiteSettings.load().signups_open

@@ -1,6 +1,7 @@
 """The web process's application: body limit, static files, Django, WebSockets; starts and stops the live hub."""
 
 import os
+from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "surveillance.settings")
 
@@ -12,8 +13,9 @@ from asgiref.sync import ThreadSensitiveContext, sync_to_async  # noqa: E402
 from django.conf import settings  # noqa: E402
 from django.contrib.staticfiles import finders  # noqa: E402
 from django.core import signals  # noqa: E402
-from django.core.handlers.asgi import ASGIHandler, ASGIRequest  # noqa: E402
+from django.core.handlers.asgi import ASGIHandler  # noqa: E402
 from django.db import close_old_connections, connections, reset_queries  # noqa: E402
+from django.http import HttpRequest  # noqa: E402
 from django.http.response import HttpResponseBase  # noqa: E402
 from servestatic import ServeStaticASGI  # noqa: E402
 
@@ -33,10 +35,10 @@ class HouseHandler(ASGIHandler):
     A live stream's reply may take hours: without this each viewer holds a thread and a connection.
     """
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         await self.handle(scope, receive, send)
 
-    async def run_get_response(self, request: ASGIRequest) -> HttpResponseBase:
+    async def run_get_response(self, request: HttpRequest) -> HttpResponseBase:
         async with ThreadSensitiveContext():
             try:
                 return await super().run_get_response(request)

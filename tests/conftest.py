@@ -98,7 +98,7 @@ def client_of() -> Callable[[User | None], Client]:
     """A browser in which that person is logged in; nobody for None."""
 
     def make(user: User | None) -> Client:
-        client = Client()
+        client = Client(headers={"accept": "text/html,*/*"})  # as browsers do; programs get plain text at /
         if user is not None:
             client.force_login(user)
         return client

@@ -63,7 +63,12 @@ class RealHouse:
         """Run a management command; its stdout without the last newline."""
         run = subprocess.run(
             [sys.executable, "manage.py", *arguments],
-            cwd=BASE, env=self.environment | variables, capture_output=True, text=True, timeout=60, check=False,
+            cwd=BASE,
+            env=self.environment | variables,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
         )
         assert run.returncode == 0, f"{arguments}: {run.stdout}{run.stderr}"
         return run.stdout.strip()
@@ -73,7 +78,11 @@ class RealHouse:
         with (self.folder / "log.txt").open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "manage.py", "serve", "--bind", f"127.0.0.1:{self.port}", *arguments],
-                cwd=BASE, env=self.environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL,
+                cwd=BASE,
+                env=self.environment,
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
             )
         wait_for(self.healthy, 30, "the house to be healthy")
 

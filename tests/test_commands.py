@@ -36,9 +36,25 @@ def test_addcamera_takes_credentials_off_the_address(db: None) -> None:
 
 
 @pytest.mark.parametrize(
-    "source", ["exec:/bin/sh", "ffmpeg:x", "file:/etc/passwd", "file:../x.mp4", "concat:a|b", "device:/dev/sda", "/etc/passwd",
-               "srt://1.2.3.4", "rtsp://", "pattern:x", "", "http://a b/", "data:,x", "unix:/x", "subfile,,start,0:x"],
-)  # fmt: skip
+    "source",
+    [
+        "exec:/bin/sh",
+        "ffmpeg:x",
+        "file:/etc/passwd",
+        "file:../x.mp4",
+        "concat:a|b",
+        "device:/dev/sda",
+        "/etc/passwd",
+        "srt://1.2.3.4",
+        "rtsp://",
+        "pattern:x",
+        "",
+        "http://a b/",
+        "data:,x",
+        "unix:/x",
+        "subfile,,start,0:x",
+    ],
+)
 def test_addcamera_refuses_other_sources(db: None, source: str) -> None:
     with pytest.raises(CommandError):
         run("addcamera", "Yard", source)
@@ -89,7 +105,10 @@ def test_grant_gives_and_takes(bob: User, yard: Camera) -> None:
     assert AuditEntry.objects.count() == 2
 
 
-@pytest.mark.parametrize("arguments", [("nobody", "yard", "watch"), ("bob", "nothing", "watch"), ("bob", "yard", "fly"), ("bob", "yard", ",")])
+@pytest.mark.parametrize(
+    "arguments",
+    [("nobody", "yard", "watch"), ("bob", "nothing", "watch"), ("bob", "yard", "fly"), ("bob", "yard", ",")],
+)
 def test_grant_refuses_what_is_not_there(bob: User, yard: Camera, arguments: tuple[str, ...]) -> None:
     with pytest.raises(CommandError):
         run("grant", *arguments)

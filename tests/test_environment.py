@@ -31,8 +31,13 @@ WRONG = [
 def test_a_wrong_value_stops_the_start(name: str, value: str, words: str) -> None:
     run = subprocess.run(
         [sys.executable, "manage.py", "check"],
-        cwd=BASE, env=dict(os.environ) | {name: value}, capture_output=True, text=True, timeout=30, check=False,
-    )  # fmt: skip
+        cwd=BASE,
+        env=dict(os.environ) | {name: value},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
     assert run.returncode == 2
     assert f"{name}: " in run.stderr and words in run.stderr and f"Example: {name}=" in run.stderr
     assert "Traceback" not in run.stderr and "S3CRETpw" not in run.stderr + run.stdout
@@ -41,8 +46,13 @@ def test_a_wrong_value_stops_the_start(name: str, value: str, words: str) -> Non
 def test_every_fault_is_told_at_once() -> None:
     run = subprocess.run(
         [sys.executable, "manage.py", "check"],
-        cwd=BASE, env=dict(os.environ) | {"PORT": "x", "TLS": "y"}, capture_output=True, text=True, timeout=30, check=False,
-    )  # fmt: skip
+        cwd=BASE,
+        env=dict(os.environ) | {"PORT": "x", "TLS": "y"},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
     assert len(run.stderr.strip().splitlines()) == 2
 
 
@@ -83,6 +93,11 @@ def test_every_variable_stands_in_the_example_file() -> None:
 def test_the_deployment_check_is_clean(tls: str, warnings: int) -> None:
     run = subprocess.run(
         [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"],
-        cwd=BASE, env=dict(os.environ) | {"TLS": tls}, capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
+        cwd=BASE,
+        env=dict(os.environ) | {"TLS": tls},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
     assert run.returncode == warnings, run.stderr

@@ -14,9 +14,16 @@ NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 @pytest.fixture
 def viewing(yard: Camera) -> ViewingSession:
     return ViewingSession.objects.create(
-        user=yard.keeper, user_name="alice", camera=yard, camera_name="Yard", camera_slug="yard", key="k",
-        transport="mjpeg", started_at=NOW, last_seen_at=NOW,
-    )  # fmt: skip
+        user=yard.keeper,
+        user_name="alice",
+        camera=yard,
+        camera_name="Yard",
+        camera_slug="yard",
+        key="k",
+        transport="mjpeg",
+        started_at=NOW,
+        last_seen_at=NOW,
+    )
 
 
 def test_each_line_holds_the_hash_of_the_one_before(viewing: ViewingSession) -> None:

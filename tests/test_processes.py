@@ -20,8 +20,13 @@ BACK_SECONDS = 5.0
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealHouse]:
     house = RealHouse(tmp_path_factory.mktemp("house"))
     house.start()
-    house.manage("createsuperuser", "--noinput", DJANGO_SUPERUSER_USERNAME="alice",
-                 DJANGO_SUPERUSER_PASSWORD="correct horse battery", DJANGO_SUPERUSER_EMAIL="a@example.org")  # fmt: skip
+    house.manage(
+        "createsuperuser",
+        "--noinput",
+        DJANGO_SUPERUSER_USERNAME="alice",
+        DJANGO_SUPERUSER_PASSWORD="correct horse battery",
+        DJANGO_SUPERUSER_EMAIL="a@example.org",
+    )
     for name in ("Yard", "Gate"):
         house.manage("addcamera", name, "pattern:")
     yield house
@@ -68,7 +73,11 @@ def test_kill_the_web_process(house: RealHouse, token: str) -> None:
     before, cameras = pid_of(house, "web"), sorted(house.pids("camera.process"))
     os.kill(before, signal.SIGKILL)
     began = time.monotonic()
-    wait_for(lambda: house.pids("web") not in ([], [before]) and picture(house, token, "yard"), BACK_SECONDS, "web and a picture")
+    wait_for(
+        lambda: house.pids("web") not in ([], [before]) and picture(house, token, "yard"),
+        BACK_SECONDS,
+        "web and a picture",
+    )
     print(f"web back with a picture after {time.monotonic() - began:.2f} s")
     assert sorted(house.pids("camera.process")) == cameras
 
@@ -79,7 +88,9 @@ def test_kill_a_camera_process(house: RealHouse, token: str) -> None:
     web, engine = pid_of(house, "web"), pid_of(house, "engine")
     os.kill(cameras[0], signal.SIGKILL)
     began = time.monotonic()
-    wait_for(lambda: len(house.pids("camera.process")) == 2 and cameras[0] not in house.pids("camera.process"), BACK_SECONDS)
+    wait_for(
+        lambda: len(house.pids("camera.process")) == 2 and cameras[0] not in house.pids("camera.process"), BACK_SECONDS
+    )
     wait_for(lambda: picture(house, token, "yard") and picture(house, token, "gate"), BACK_SECONDS, "both pictures")
     print(f"camera process back with a picture after {time.monotonic() - began:.2f} s")
     assert cameras[1] in house.pids("camera.process")
@@ -91,7 +102,9 @@ def test_kill_the_engine(house: RealHouse, token: str) -> None:
     os.kill(engine, signal.SIGKILL)
     began = time.monotonic()
     wait_for(lambda: not any(alive(pid) for pid in cameras), 2, "the end of its camera processes")
-    wait_for(lambda: len(house.pids("camera.process")) == 2 and online(house, token, "yard"), BACK_SECONDS, "the cameras")
+    wait_for(
+        lambda: len(house.pids("camera.process")) == 2 and online(house, token, "yard"), BACK_SECONDS, "the cameras"
+    )
     wait_for(lambda: picture(house, token, "yard") and picture(house, token, "gate"), BACK_SECONDS, "pictures")
     print(f"engine back with pictures after {time.monotonic() - began:.2f} s")
     assert pid_of(house, "web") == web and pid_of(house, "engine") != engine

@@ -1,0 +1,72 @@
+"""The ways pictures come in. A kind is one line in KINDS and one module, imported on first use."""
+
+import importlib
+import re
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Protocol, cast
+
+from camera.packets import Packet, Reason, SourceConfig, SourceError, StreamInfo
+
+KINDS: dict[str, str] = {
+    "rtsp": "camera.sources.rtsp:open_rtsp",
+    "http": "camera.sources.http_source:open_http",
+    "v4l2": "camera.sources.v4l2:open_device",
+    "file": "camera.sources.video_file:open_file",
+    "pattern": "camera.sources.pattern:open_pattern",
+}
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+class Source(Protocol):
+    """An open source. Iterating gives packets until it breaks, by SourceError and never by ending, or until `stop`.
+
+    `info` tells what is sent; it is replaced by a new object when size or codec change.
+    """
+
+    info: StreamInfo
+
+    def __iter__(self) -> Iterator[Packet]: ...
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """In seconds. `silence`: a picture must come within it."""
+
+    resolve: float = 5.0
+    connect: float = 5.0
+    open: float = 10.0
+    silence: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What an opener gets. `stop` ends every wait."""
+
+    config: SourceConfig
+    stop: threading.Event
+    timeouts: Timeouts = Timeouts()
+
+    def wait(self, seconds: float) -> bool:
+        """Sleep; True when it is time to end."""
+        return self.stop.wait(max(0.0, seconds))
+
+
+Opener = Callable[[Request], Source]
+
+
+def open_source(config: SourceConfig, stop: threading.Event, timeouts: Timeouts | None = None) -> Source:
+    """Open the source described by `config`. Raises SourceError; its detail never holds a credential."""
+    if config.kind not in KINDS:
+        raise SourceError(Reason.REFUSED, "there is no such kind of camera")
+    if _CONTROL.search(config.address + config.username + config.password):
+        raise SourceError(Reason.REFUSED, "address, user name and password may have no control characters")
+    module, _, name = KINDS[config.kind].partition(":")
+    try:
+        opener = cast(Opener, getattr(importlib.import_module(module), name))
+    except ImportError as error:
+        raise SourceError(Reason.NOT_FOUND, f"a library for this kind of camera is missing ({error.name})") from None
+    return opener(Request(config, stop, timeouts or Timeouts()))

@@ -1,0 +1,244 @@
+"""The web process's end of MEDIA: knows every camera's state and keeps a feed for each camera that is watched."""
+
+import asyncio
+import logging
+import math
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Any
+
+import zmq
+import zmq.asyncio
+from django.conf import settings
+from django.db import DatabaseError, connections
+
+from camera import bus, ports
+from camera.live.feed import Bell, Feed, Picture
+from camera.packets import CameraState, Frame, Reason, StateName
+
+logger = logging.getLogger(__name__)
+
+# After this long without a word (the engine speaks every second) its word is not believed any more.
+SILENCE = 3.0
+# A feed is kept this long after its last viewer, so that turning a page costs no new start.
+LINGER = 3.0
+FORGET_STATE = 60.0
+LOOK_EVERY = 0.5
+POLICY_EVERY = 2.0
+
+
+def read_viewer_fps() -> float:
+    """The house's limit. Runs in a thread, which keeps no database connection."""
+    try:
+        return ports.policy().viewer_fps
+    finally:
+        connections.close_all()
+
+
+class Subscriber(bus.MediaSubscriber):
+    async def receive(self) -> list[tuple[bytes, dict[str, Any], bytes]]:
+        """Wait for messages and take all there are: the newest of each topic, older ones dropped."""
+        newest: dict[bytes, tuple[dict[str, Any], bytes]] = {}
+        waiting = zmq.Socket.shadow(self.socket)  # the asyncio socket gives a future even for what is there already
+        parts: list[bytes] = await self.socket.recv_multipart()  # type: ignore[misc]
+        while True:
+            header = bus.decode(parts[1]) if len(parts) == 3 else None
+            if header is not None:
+                newest[parts[0]] = (header, parts[2])
+            try:
+                parts = waiting.recv_multipart(zmq.NOBLOCK)
+            except zmq.Again:
+                return [(name, header, payload) for name, (header, payload) in newest.items()]
+
+
+class Hub:
+    """One for each process. Any thread may ask `state` and `engine_up`; the rest belongs to the event loop."""
+
+    def __init__(self, endpoint: str) -> None:
+        self.viewer_fps = ports.Policy().viewer_fps
+        self.garbage = 0
+        # Run at the end of `stop`, for those above who have something to finish while the loop still turns.
+        self.on_stop: list[Callable[[], Awaitable[None]]] = []
+        self._endpoint = endpoint
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._subscriber: Subscriber | None = None
+        self._feeds: dict[int, Feed] = {}
+        self._policy_bell = Bell()
+        self._states: dict[int, tuple[float, CameraState]] = {}
+        self._started = float("-inf")
+        # When the engine was last heard: monotonic and wall clock; 0 before the first time.
+        self._beat = (0.0, 0.0)
+        self._was_up = False
+
+    async def start(self) -> None:
+        """Start in the running event loop; nothing happens when it runs there already."""
+        loop = asyncio.get_running_loop()
+        if self._loop is loop and self._tasks and not self._tasks[0].done():
+            return
+        self._loop, self._feeds, self._policy_bell = loop, {}, Bell()
+        self._started = time.monotonic()
+        context = zmq.asyncio.Context()
+        self._subscriber = Subscriber(context, self._endpoint)
+        for name in (f"{bus.STATE}:".encode(), bus.topic(bus.ENGINE)):
+            self._subscriber.subscribe(name)
+        self._tasks = [
+            loop.create_task(self._read(context, self._subscriber), name="hub-read"),
+            loop.create_task(self._look(), name="hub-look"),
+            loop.create_task(self._obey(), name="hub-policy"),
+        ]
+
+    async def stop(self) -> None:
+        for finish in self.on_stop:
+            await finish()
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def engine_up(self) -> bool:
+        return time.monotonic() - self._beat[0] <= SILENCE and self._beat[0] > 0
+
+    def state(self, camera: int) -> CameraState:
+        """How the camera stands now; offline with ENGINE_DOWN when nobody has said so for SILENCE seconds."""
+        now, up = time.monotonic(), self.engine_up()
+        heard = self._states.get(camera)
+        if up and heard is not None and now - heard[0] <= SILENCE:
+            return heard[1]
+        if heard is None and (up or (not self._beat[0] and now - self._started <= SILENCE)):
+            return CameraState(camera, StateName.CONNECTING)
+        last = heard[1] if heard else CameraState(camera, StateName.OFFLINE)
+        down = replace(last, state=StateName.OFFLINE, reason=Reason.ENGINE_DOWN, detail="", fps=0.0, recording=False)
+        return replace(down, since=self._beat[1] or last.since)
+
+    def feed(self, camera: int) -> Feed:
+        """The camera's feed, subscribed to when it is not yet. The hub must run; listen to it within LINGER seconds."""
+        feed = self._feeds.get(camera)
+        if feed is None:
+            assert self._subscriber is not None
+            feed = self._feeds[camera] = Feed(camera)
+            feed.idle_since = time.monotonic()
+            self._subscriber.subscribe(bus.topic(bus.JPEG, camera))
+            self._policy_bell.ring()
+        return feed
+
+    def live(self, feed: Feed) -> Picture | None:
+        """The feed's newest picture, unless it is from before the camera went away."""
+        picture = feed.newest
+        return picture if picture is not None and self._counts(feed.camera, picture.frame.captured_at) else None
+
+    def _counts(self, camera: int, captured_at: float) -> bool:
+        state = self.state(camera)
+        return state.state == StateName.ONLINE or captured_at >= state.since
+
+    async def _read(self, context: zmq.asyncio.Context, subscriber: Subscriber) -> None:
+        try:
+            while True:
+                await self._read_once(subscriber)
+        finally:
+            subscriber.close()
+            context.term()
+
+    async def _read_once(self, subscriber: Subscriber) -> None:
+        for name, header, payload in await subscriber.receive():
+            try:
+                self._take(name, header, payload)
+            except Exception as error:
+                # The top of what other processes may send: nothing of it may end the pictures of the others.
+                self.garbage += 1
+                logger.debug("dropped what came on %r: %r", name, error)
+
+    def _take(self, name: bytes, header: dict[str, Any], payload: bytes) -> None:
+        kind, _, which = name.rstrip(b";").partition(b":")
+        if kind == bus.JPEG.encode():
+            self._take_frame(int(which), header, payload)
+        elif kind == bus.STATE.encode():
+            self._take_state(sound(CameraState.from_dict(header)))
+        elif kind == bus.ENGINE.encode():
+            self._beat = (time.monotonic(), time.time())
+
+    def _take_frame(self, camera: int, header: dict[str, Any], payload: bytes) -> None:
+        feed = self._feeds.get(camera)
+        frame = Frame(
+            payload, float(header["t"]), int(header.get("w", 0)), int(header.get("h", 0)), int(header.get("seq", 0))
+        )
+        if feed is not None and payload and self._counts(camera, frame.captured_at):
+            feed.put(frame)
+
+    def _take_state(self, state: CameraState) -> None:
+        before = self._states.get(state.camera)
+        self._states[state.camera] = (time.monotonic(), state)
+        feed = self._feeds.get(state.camera)
+        if feed is None or (before is not None and _told(before[1]) == _told(state)):
+            return
+        if feed.newest is not None and not self._counts(state.camera, feed.newest.frame.captured_at):
+            feed.clear()
+        else:
+            feed.ring()
+
+    async def _look(self) -> None:
+        """Notice silence, and let go of feeds that nobody has watched for a while."""
+        while True:
+            await asyncio.sleep(LOOK_EVERY)
+            now, up = time.monotonic(), self.engine_up()
+            for feed in list(self._feeds.values()):
+                if self._was_up and not up:
+                    feed.clear()
+                if feed.idle_since is not None and now - feed.idle_since > LINGER:
+                    del self._feeds[feed.camera]
+                    assert self._subscriber is not None
+                    self._subscriber.unsubscribe(bus.topic(bus.JPEG, feed.camera))
+            self._was_up = up
+            for camera in [camera for camera, (heard, _) in self._states.items() if now - heard > FORGET_STATE]:
+                del self._states[camera]
+
+    async def _obey(self) -> None:
+        """Keep the house's limit for viewers up to date while there are any."""
+        while True:
+            if self._feeds:
+                try:
+                    self.viewer_fps = await asyncio.to_thread(read_viewer_fps)
+                except DatabaseError as error:
+                    logger.warning("the settings cannot be read, the last ones stay: %s", error)
+            await self._policy_bell.wait(POLICY_EVERY)
+
+
+def sound(state: CameraState) -> CameraState:
+    """`state` when all its values are of the right kind. A camera process that a hostile stream has taken over may say
+    anything; that must not spoil what viewers of the others see. Raises ValueError without a camera's number."""
+    if type(state.camera) is not int:
+        raise ValueError("no camera")
+    words = (state.detail, state.clock, state.codec)
+    numbers = (state.since, state.fps, state.width, state.height, state.last_frame_at or 0.0)
+    good = (
+        state.state in set(StateName)
+        and (state.reason or Reason.NO_SIGNAL) in set(Reason)
+        and all(isinstance(word, str) and len(word) <= 300 for word in words)
+        # Until the year 9999: later ones no calendar knows.
+        and all(isinstance(one, int | float) and math.isfinite(one) and 0 <= one < 2.5e11 for one in numbers)
+    )
+    return state if good else CameraState(state.camera, StateName.OFFLINE, Reason.BAD_STREAM)
+
+
+def _told(state: CameraState) -> tuple[object, ...]:
+    """What viewers are told at once when it changes."""
+    return state.state, state.reason, state.detail, state.recording, state.since
+
+
+_current: Hub | None = None
+
+
+def current_hub() -> Hub:
+    """The process's hub, made at the first asking and started by whoever has an event loop."""
+    global _current  # noqa: PLW0603 (one for each process, as the settings are)
+    if _current is None:
+        _current = Hub(bus.endpoints(settings.RUN_DIR, settings.ENGINE_NAME).media_out)
+    return _current
+
+
+async def running_hub() -> Hub:
+    """The process's hub, started."""
+    hub = current_hub()
+    await hub.start()
+    return hub

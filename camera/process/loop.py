@@ -1,0 +1,143 @@
+"""The main loop of a camera process: pictures out, states out, commands in, until the engine is gone."""
+
+import contextlib
+import logging
+import os
+import threading
+import time
+from dataclasses import asdict
+from typing import Any
+
+import zmq
+
+from camera import bus
+from camera.packets import Frame
+from camera.process.capture import Capture, LiveOutput
+from camera.process.clock import RealClock
+from camera.process.configuration import Configuration
+from camera.process.live import LiveSlot
+from camera.process.state import StateKeeper
+from camera.process.transcode import Transcoder
+from camera.sources import Timeouts, open_source
+
+logger = logging.getLogger(__name__)
+
+TICK = 1.0
+# After SIGTERM the source gets so long to end before the process goes without it. Seconds.
+GRACE = 1.0
+
+
+class CameraProcess:
+    """Owns the sockets and the threads. `run` returns when stdin ends or `end` is called."""
+
+    def __init__(self, configuration: Configuration, timeouts: Timeouts | None = None, stdin: int = 0) -> None:
+        assert configuration.endpoints is not None  # main asked for them
+        self._camera, self._stdin = configuration.camera, stdin
+        self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._over = False
+        self._context: zmq.Context[Any] = zmq.Context()
+        self._media = bus.MediaPublisher(self._context, configuration.endpoints.media_in)
+        self._reports = bus.ReportSender(self._context, configuration.endpoints.reports, configuration.token)
+        self._topic = bus.topic(bus.JPEG, configuration.camera)
+        clock = RealClock()
+        self._state_changed = threading.Event()
+        self._slot = LiveSlot(self.wake)
+        self._keeper = StateKeeper(configuration.camera, clock, self._slot.open, self._on_state)
+        self._transcoder = Transcoder(self._slot, self._keeper.blind)
+        output = LiveOutput(self._slot, self._transcoder)
+        self._capture = Capture(configuration.source, open_source, self._keeper, output, clock, timeouts)
+        self._threads = [
+            threading.Thread(target=self._transcoder.run, name="transcoder", daemon=True),
+            threading.Thread(target=self._capture.run, name="capture", daemon=True),
+        ]
+
+    def wake(self) -> None:
+        """Make the main loop look around; from any thread or signal handler."""
+        with contextlib.suppress(BlockingIOError):
+            os.eventfd_write(self._wake, 1)
+
+    def end(self) -> None:
+        """Leave at the next turn of the loop; from any thread or signal handler."""
+        self._over = True
+        self.wake()
+
+    def _on_state(self) -> None:
+        self._state_changed.set()
+        self.wake()
+
+    def run(self) -> None:
+        poller = zmq.Poller()
+        for source in (self._media.socket, self._reports.socket, self._stdin, self._wake):
+            poller.register(source, zmq.POLLIN)
+        for thread in self._threads:
+            thread.start()
+        next_tick = 0.0
+        while not self._over:
+            if time.monotonic() >= next_tick:
+                next_tick = time.monotonic() + TICK
+                self._tick()
+            ready = dict(poller.poll(max(0, round((next_tick - time.monotonic()) * 1000))))
+            if self._stdin in ready and not self._engine_lives():
+                break
+            self._turn()
+        self._close()
+
+    def _turn(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            os.eventfd_read(self._wake)
+        if self._state_changed.is_set():
+            self._say_state()
+        self._subscriptions()
+        frame = self._slot.take()
+        if frame is not None and self._topic in self._media.wanted:
+            self._publish(frame)
+        for header, _ in self._reports.commands():
+            self._reports.reply(str(header.get("id", "")), {"error": "unknown command"})
+
+    def _subscriptions(self) -> None:
+        was_wanted = self._topic in self._media.wanted
+        again = self._topic in list(self._media.subscriptions())
+        is_wanted = self._topic in self._media.wanted
+        if is_wanted != was_wanted:
+            self._transcoder.watch(is_wanted)
+        if was_wanted and not is_wanted and not self._capture_passes_through:
+            # Nobody keeps it up to date from here on; whoever comes next gets a new one.
+            self._slot.clear()
+        newest = self._slot.newest()
+        if again and newest is not None:
+            self._slot.take()
+            self._publish(newest)
+
+    @property
+    def _capture_passes_through(self) -> bool:
+        return self._keeper.state().codec == "mjpeg"
+
+    def _publish(self, frame: Frame) -> None:
+        self._keeper.sized(frame.width, frame.height)
+        header = {"t": frame.captured_at, "seq": frame.seq, "w": frame.width, "h": frame.height}
+        self._media.send(self._topic, header, frame.data)
+
+    def _tick(self) -> None:
+        self._keeper.look()
+        self._say_state()
+        self._reports.resend()
+
+    def _say_state(self) -> None:
+        self._state_changed.clear()
+        self._reports.state(asdict(self._keeper.state()))
+
+    def _engine_lives(self) -> bool:
+        try:
+            return bool(os.read(self._stdin, 4096))
+        except OSError:
+            return False
+
+    def _close(self) -> None:
+        self._capture.stop.set()
+        self._transcoder.stop()
+        deadline = time.monotonic() + GRACE
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        self._media.close()
+        self._reports.close()
+        self._context.destroy(linger=0)

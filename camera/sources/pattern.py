@@ -1,0 +1,71 @@
+"""The built-in demo camera: a front yard with a clock, and every 20 seconds somebody walks through it."""
+
+import math
+import time
+from collections.abc import Callable, Iterator
+
+import cv2
+
+from camera.packets import Packet, StreamInfo
+from camera.sources import Request, Source
+from camera.video import scene
+
+FPS = 10
+QUALITY = 80
+# Seconds from one walk to the next, and how long a walk takes.
+EVERY, WALK = 20.0, 6.0
+_STEPS_PER_SECOND = 1.7
+
+
+def open_pattern(request: Request) -> Source:
+    """The demo scene. Never fails."""
+    return PatternSource(request)
+
+
+def walker_at(seconds: float) -> float | None:
+    """Where the walker is (pixels from the left) so long after the start of the scene, None while nobody is there."""
+    into = (seconds + EVERY / 2) % EVERY
+    if into >= WALK:
+        return None
+    return -scene.WALKER_HALF + into / WALK * (scene.WIDTH + 2 * scene.WALKER_HALF)
+
+
+class PatternSource:
+    """Draws only what changed and encodes only when something did: the clock moves once a second."""
+
+    info = StreamInfo("mjpeg", scene.WIDTH, scene.HEIGHT)
+
+    def __init__(
+        self, request: Request, clock: Callable[[], float] = time.time, now: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._request, self._clock, self._now = request, clock, now
+        self._yard = scene.background()
+        self._second = -1
+        self._walking: float | None = None
+        self._jpeg = b""
+
+    def __iter__(self) -> Iterator[Packet]:
+        start = due = self._now()
+        while True:
+            captured_at = self._clock()
+            yield Packet(self.picture(captured_at, due - start), True, captured_at)
+            # After a pause (a sleeping machine) go on from now instead of catching up.
+            due = max(due + 1 / FPS, self._now() - 1)
+            if self._request.wait(due - self._now()):
+                return
+
+    def picture(self, wall: float, seconds: float) -> bytes:
+        """The JPEG at time of day `wall` and `seconds` after the start."""
+        x = walker_at(seconds)
+        if int(wall) == self._second and x is None and self._walking is None:
+            return self._jpeg
+        self._second, self._walking = int(wall), x
+        picture = self._yard.copy()
+        if x is not None:
+            scene.walker(picture, x, seconds * _STEPS_PER_SECOND * math.pi)
+        scene.clock(picture, wall)
+        self._jpeg = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1].tobytes()
+        return self._jpeg
+
+    def close(self) -> None:
+        """Nothing is held open."""

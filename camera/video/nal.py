@@ -1,0 +1,24 @@
+"""H.264 and H.265 in Annex B form: start codes and the few NAL unit types that Fairwatch needs to know."""
+
+import re
+
+_START = re.compile(rb"\x00\x00\x01")
+# SPS and PPS; VPS, SPS and PPS.
+_PARAMETER_SETS = {"h264": frozenset({7, 8}), "hevc": frozenset({32, 33, 34})}
+
+
+def units(data: bytes) -> list[bytes]:
+    """The NAL units of an access unit, without their start codes."""
+    starts = [match.end() for match in _START.finditer(data)]
+    ends = [start - 3 for start in starts[1:]] + [len(data)]
+    return [unit for start, end in zip(starts, ends, strict=True) if (unit := data[start:end].rstrip(b"\0"))]
+
+
+def unit_type(codec: str, unit: bytes) -> int:
+    return unit[0] & 0x1F if codec == "h264" else unit[0] >> 1 & 0x3F
+
+
+def parameter_sets(codec: str, data: bytes) -> bytes:
+    """What a decoder needs before the first picture, found in a key frame; b"" when it carries none."""
+    wanted = _PARAMETER_SETS.get(codec, frozenset())
+    return b"".join(b"\0\0\0\1" + unit for unit in units(data) if unit_type(codec, unit) in wanted)

@@ -1,0 +1,86 @@
+"""Saves and deletes cameras: rows, sharing, audit, and word to the engine, in one transaction."""
+
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.shortcuts import get_object_or_404
+
+from accounts.models import User
+from camera import bus, commands, ports
+from camera.access import Actor
+from camera.models import Camera, Grant, free_slug
+from camera.redact import redact
+from main.forms import CameraForm, grants_of, rights_in_words
+
+WEB_COLUMNS = ["name", "kind", "address", "username", "sealed_password", "transport", "poll_fps", "enabled", "keeper"]
+CHANGED = "«changed»"
+
+
+def engine_commands() -> str:
+    """The endpoint at which this house's engine takes commands."""
+    return bus.endpoints(settings.RUN_DIR, settings.ENGINE_NAME).commands
+
+
+def tell_engine(camera: int) -> None:
+    """Once the transaction is through, tell the engine that a camera is new, changed or gone."""
+    transaction.on_commit(lambda: commands.poke(engine_commands(), camera), robust=True)
+
+
+def save_camera(form: CameraForm, actor: Actor) -> Camera:
+    """Save what a valid form holds; an audit entry tells what differs."""
+    with transaction.atomic():
+        stored = None if form.is_new else get_object_or_404(Camera.objects.select_for_update(), pk=form.instance.pk)
+        before = _described(stored) if stored is not None else {}
+        camera = form.fill()
+        if stored is None:
+            camera.keeper_id, camera.slug = actor.user_id, free_slug(camera.name)
+            camera.save()
+        else:
+            camera.save(update_fields=WEB_COLUMNS)
+        _share(camera, form.wanted_grants())
+        after = _described(camera)
+        if form.new_password is not None and form.new_password != "":
+            after["password"] = CHANGED
+        if before != after:
+            Camera.objects.filter(pk=camera.pk).changed()
+            what = "added" if stored is None else "changed"
+            ports.on_change(actor.name, f"{what} camera {camera.slug}", before, after)
+            tell_engine(camera.pk)
+    return camera
+
+
+def delete_camera(camera: Camera, actor: Actor) -> None:
+    """Delete the camera and its sharing. The log of who has looked stays, under the camera's name."""
+    with transaction.atomic():
+        before, pk = _described(camera), camera.pk
+        camera.delete()
+        ports.on_change(actor.name, f"deleted camera {camera.slug}", before, {})
+        tell_engine(pk)
+
+
+def _share(camera: Camera, wanted: dict[int | None, set[str]]) -> None:
+    held = grants_of(camera)
+    for user, rights in wanted.items():
+        old = held.get(user, set())
+        Grant.objects.filter(camera=camera, user=user, right__in=old - rights).delete()
+        new = [Grant(camera=camera, user_id=user, right=right) for right in sorted(rights - old)]
+        Grant.objects.bulk_create(new, ignore_conflicts=True)
+
+
+def _described(camera: Camera) -> dict[str, Any]:
+    """The camera as the audit tells it: never a credential."""
+    held = grants_of(camera)
+    names = dict(User.objects.filter(pk__in=[pk for pk in held if pk is not None]).values_list("pk", "username"))
+    return {
+        "name": camera.name,
+        "source": redact(camera.source),
+        "user name": camera.username,
+        "password": "«set»" if camera.sealed_password else "«none»",
+        "transport": camera.transport,
+        "pictures a second": camera.poll_fps,
+        "switched on": camera.enabled,
+        "keeper": camera.keeper.username if camera.keeper else "the house",
+        "all members may": rights_in_words(held.get(None, ())),
+        **{f"{names[pk]} may": rights_in_words(rights) for pk, rights in held.items() if pk is not None and rights},
+    }

@@ -1,0 +1,85 @@
+"""One's own page: log-ins, which one can end, and tokens for programs."""
+
+from typing import TYPE_CHECKING
+
+from django import forms
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_http_methods, require_POST
+
+from accounts.logins import end_logins, logins
+from accounts.models import ApiToken, User
+from camera import ports
+from main.actors import session_actor
+
+if TYPE_CHECKING:
+    Form = forms.ModelForm[ApiToken]
+else:
+    Form = forms.ModelForm
+
+MOST_TOKENS = 50
+
+
+class TokenForm(Form):
+    class Meta:
+        model = ApiToken
+        fields = ["name"]
+        labels = {"name": "What is it for?"}
+        help_texts = {"name": "For instance «Home Assistant» or «television in the hall»."}
+        widgets = {"name": forms.TextInput(attrs={"autocomplete": "off"})}
+
+
+def _person(request: HttpRequest) -> User:
+    return get_object_or_404(User, pk=session_actor(request).user_id)
+
+
+def _page(request: HttpRequest, form: TokenForm, secret: str = "", status: int = 200) -> HttpResponse:
+    user = _person(request)
+    context = {
+        "person": user,
+        "logins": logins(user, request.session.session_key),
+        "tokens": user.tokens.all(),
+        "form": form,
+        "secret": secret,
+    }
+    return render(request, "me.html", context, status=status)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def me(request: HttpRequest) -> HttpResponse:
+    """GET shows; POST with `end` ends one other log-in, or with `end=others` all others."""
+    if request.method != "POST":
+        return _page(request, TokenForm())
+    which = request.POST.get("end", "")
+    only = None if which == "others" else which
+    ended = end_logins(_person(request), only=only, but=request.session.session_key) if which else 0
+    if ended:
+        messages.success(request, "That log-in is ended." if ended == 1 else f"{ended} log-ins are ended.")
+    else:
+        messages.info(request, "There was no other log-in to end.")
+    return redirect("me")
+
+
+@require_POST
+def add_token(request: HttpRequest) -> HttpResponse:
+    """Makes a token and shows its secret, this once."""
+    form = TokenForm(request.POST)
+    user = _person(request)
+    if user.tokens.count() >= MOST_TOKENS:
+        form.add_error(None, f"You have {MOST_TOKENS} tokens. Delete those that are not used any more first.")
+    if not form.is_valid():
+        return _page(request, form)
+    token, secret = ApiToken.objects.issue(user, form.cleaned_data["name"])
+    ports.on_change(user.username, f"token of {user.username} made", {}, {"token": token.name})
+    return _page(request, TokenForm(), secret)
+
+
+@require_POST
+def delete_token(request: HttpRequest, pk: int) -> HttpResponse:
+    """Deletes one's own token; what uses it is refused from then on."""
+    token = get_object_or_404(ApiToken, pk=pk, user=session_actor(request).user_id)
+    ports.on_change(token.user.username, f"token of {token.user.username} deleted", {"token": token.name}, {})
+    token.delete()
+    messages.success(request, f"The token «{token.name}» is deleted.")
+    return redirect("me")

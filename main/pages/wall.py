@@ -1,0 +1,94 @@
+"""The wall: every camera one may watch, edge to edge."""
+
+from dataclasses import dataclass
+
+from django.contrib.auth.decorators import login_not_required
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.utils.cache import patch_vary_headers
+from django.views.decorators.http import require_safe
+
+from accounts.models import User
+from camera.access import Actor, may_add
+from camera.models import Camera, Right
+from camera.packets import REASON_TEXT, CameraState, StateName
+from main import viewings
+from main.actors import session_actor
+from main.states import state_of
+
+# State by word and shape; colour only as a third voice.
+SHAPES: dict[str, tuple[str, str]] = {
+    StateName.ONLINE: ("●", "Online"),
+    StateName.CONNECTING: ("◌", "Connecting"),
+    StateName.OFFLINE: ("▲", "No picture"),
+    StateName.PAUSED: ("◐", "Privacy pause"),
+    StateName.DISABLED: ("○", "Switched off"),
+}
+# Browsers open six connections to a host: beyond this a page without JavaScript gets stills instead of streams.
+MOST_STREAMS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A camera's state in words, until the page's script knows better."""
+
+    name: str
+    shape: str
+    word: str
+    why: str
+
+
+def told(state: CameraState) -> Told:
+    shape, word = SHAPES[state.state]
+    return Told(state.state, shape, word, REASON_TEXT.get(state.reason or "", ""))
+
+
+@login_not_required
+@require_safe
+def wall(request: HttpRequest) -> HttpResponse:
+    """Tiles for people; a word of life for programs, which need no log-in for that."""
+    response = _wall(request) if "text/html" in request.headers.get("Accept", "") else _alive()
+    patch_vary_headers(response, ["Accept"])
+    return response
+
+
+def _alive() -> HttpResponse:
+    return HttpResponse("Video Streaming Server is running", content_type="text/plain; charset=utf-8")
+
+
+def _wall(request: HttpRequest) -> HttpResponse:
+    actor = session_actor(request)
+    if actor.user_id is None:
+        return redirect_to_login(request.get_full_path())
+    cameras = list(Camera.objects.allowed(actor, Right.WATCH))
+    if not cameras:
+        return render(request, "wall_empty.html", _ways(actor))
+    names = viewings.names_watching([camera.pk for camera in cameras])
+    tiles = [
+        {
+            "camera": camera,
+            "told": told(state_of(camera.pk)),
+            "others": [name for name in names[camera.pk] if name != actor.name],
+        }
+        for camera in cameras
+    ]
+    context = {
+        "tiles": tiles,
+        "page": viewings.new_page_id(),
+        "me": actor.name,
+        "zone": timezone.get_current_timezone_name(),
+        "grid": next((size for size in (1, 4, 9) if len(tiles) <= size), "many"),
+        "streams": len(tiles) <= MOST_STREAMS,
+    }
+    return render(request, "wall.html", context)
+
+
+def _ways(actor: Actor) -> dict[str, object]:
+    """What one who sees no camera can do about it."""
+    return {
+        "may_add": may_add(actor, "rtsp"),
+        "may_add_device": may_add(actor, "device"),
+        "owners": [user.username for user in User.objects.owners()],
+    }

@@ -1,0 +1,167 @@
+"""One camera live: its page, its MJPEG stream and its newest picture."""
+
+import time
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import TypeVar
+
+from asgiref.sync import sync_to_async
+from django.contrib.auth.decorators import login_not_required
+from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from camera.access import camera_for, rights_on
+from camera.live import mjpeg
+from camera.live.feed import Bell, Picture
+from camera.live.hub import Hub, running_hub
+from camera.models import Right
+from camera.packets import REASON_TEXT, CameraState, Reason, StateName
+from main import viewings
+from main.actors import Login, session_actor, stream_actor
+from main.pages.wall import told
+from main.presence import Watch
+from main.states import state_of
+from main.viewings import FRAME_PAGE, Transport
+from main.watchers import current_watchers, running_watchers
+
+Reply = TypeVar("Reply", bound=HttpResponseBase)
+FRAME_WAIT = 2.0
+NEVER_KEPT = "private, no-store, no-transform"
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """One who may watch. `session`: the row joined, None when there is nothing to write."""
+
+    camera: int
+    login: Login
+    session: int | None
+    key: str = ""
+
+
+@require_safe
+def watch(request: HttpRequest, slug: str) -> HttpResponse:
+    actor = session_actor(request)
+    camera = camera_for(actor, slug, Right.WATCH)
+    page = viewings.new_page_id()
+    if request.method == "GET":
+        login = Login(session_key=request.session.session_key or "")
+        viewings.join(viewings.visitor_of(request, actor, login), camera, page, Transport.PAGE)
+    rights = rights_on(actor, camera)
+    context = {
+        "camera": camera,
+        "page": page,
+        "me": actor.name,
+        "zone": timezone.get_current_timezone_name(),
+        "state": state_of(camera.pk),
+        "told": told(state_of(camera.pk)),
+        "watching": viewings.names_watching([camera.pk])[camera.pk],
+        "may_manage": Right.MANAGE in rights,
+        "reads_log": Right.LOG in rights,
+    }
+    return render(request, "watch.html", context)
+
+
+@login_not_required
+@require_safe
+async def stream(request: HttpRequest, slug: str) -> HttpResponseBase:
+    """The camera as MJPEG until the viewer goes or loses the right."""
+    page = request.GET.get("page", "")
+    admitted = await sync_to_async(_admit)(request, slug, page, Transport.MJPEG)
+    if admitted is None:
+        return _unauthorised()
+    if request.method == "HEAD":
+        return _live(HttpResponse(content_type=mjpeg.CONTENT_TYPE))
+    bell = Bell()
+    viewer = Watch(admitted.login, bell, admitted.camera)
+    body = _stream(await running_hub(), viewer, admitted.session, bell)
+    return _live(StreamingHttpResponse(body, content_type=mjpeg.CONTENT_TYPE))
+
+
+async def _stream(hub: Hub, viewer: Watch, session: int | None, bell: Bell) -> AsyncGenerator[bytes, None]:
+    watchers = running_watchers()
+    watchers.attach(viewer, session)
+    try:
+        assert viewer.camera is not None
+        async with aclosing(mjpeg.parts(hub, viewer.camera, viewer, bell)) as parts:
+            async for part in parts:
+                yield part
+    finally:
+        watchers.detach(viewer)
+
+
+@login_not_required
+@require_safe
+async def frame(request: HttpRequest, slug: str) -> HttpResponse:
+    """The newest picture; 503 with the reason when none comes within 2 s."""
+    watchers = running_watchers()
+    admitted = await sync_to_async(_admit)(request, slug, FRAME_PAGE, Transport.FRAME)
+    if admitted is None:
+        return _unauthorised()
+    hub = await running_hub()
+    picture = await _newest(hub, admitted.camera)
+    if request.method == "GET":
+        watchers.frame_asked(admitted.key, admitted.session, len(picture.frame.data) if picture else 0)
+    if picture is None:
+        return _live(_no_picture(hub, hub.state(admitted.camera)))
+    response = HttpResponse(picture.frame.data, content_type="image/jpeg")
+    response["X-Timestamp"] = f"{picture.frame.captured_at:.6f}"
+    return _live(response)
+
+
+async def _newest(hub: Hub, camera: int) -> Picture | None:
+    """The newest live picture; waits for the first one, unless the camera is known to be away."""
+    feed, bell = hub.feed(camera), Bell()
+    deadline = time.monotonic() + FRAME_WAIT
+    with feed.listening(bell):
+        while True:
+            picture = hub.live(feed)
+            left = deadline - time.monotonic()
+            away = hub.state(camera).state in (StateName.OFFLINE, StateName.PAUSED, StateName.DISABLED)
+            if picture is not None or left <= 0 or away:
+                return picture
+            await bell.wait(min(left, 0.5))
+
+
+def _admit(request: HttpRequest, slug: str, page: str, transport: str) -> Admitted | None:
+    """Everything that reads or writes the database, in one go; None for nobody. Raises Http404 and PermissionDenied."""
+    actor, login = stream_actor(request)
+    if actor.user_id is None:
+        return None
+    camera = camera_for(actor, slug, Right.WATCH)
+    key = viewings.viewing_key(actor, page, camera.pk)
+    if request.method == "HEAD" or (transport == Transport.FRAME and current_watchers().frame_open(key)):
+        return Admitted(camera.pk, login, None, key)
+    session = viewings.join(viewings.visitor_of(request, actor, login), camera, page, transport)
+    return Admitted(camera.pk, login, session.pk, key)
+
+
+def _live(response: Reply) -> Reply:
+    response["Cache-Control"] = NEVER_KEPT
+    response["X-Accel-Buffering"] = "no"
+    return response
+
+
+def _error(status: int, code: str, message: str) -> JsonResponse:
+    return JsonResponse({"error": {"code": code, "message": message}}, status=status)
+
+
+def _unauthorised() -> HttpResponse:
+    response = _error(401, "unauthorized", "Log in, or send a token as Bearer or as the password of Basic.")
+    response["WWW-Authenticate"] = 'Basic realm="Fairwatch", charset="UTF-8"'
+    return response
+
+
+def _no_picture(hub: Hub, state: CameraState) -> JsonResponse:
+    if not hub.engine_up():
+        return _error(503, "engine_down", f"No picture: {REASON_TEXT[Reason.ENGINE_DOWN]}.")
+    if state.state == StateName.DISABLED:
+        return _error(503, "disabled", "No picture: the camera is switched off.")
+    _, reason = mjpeg.told_of(state)
+    if reason:
+        return _error(503, reason.lower(), f"No picture: {REASON_TEXT[reason]}.")
+    return _error(503, "no_picture", "No picture yet: the camera is being connected.")

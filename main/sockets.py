@@ -1,0 +1,278 @@
+"""/ws/live/: live pictures, states and the names of who is watching, all tiles of a page on one WebSocket."""
+
+import asyncio
+import json
+import logging
+import math
+import time
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from asgiref.sync import sync_to_async
+from channels.generic.websocket import AsyncWebsocketConsumer
+from channels.routing import URLRouter
+from django.conf import settings
+from django.db import DatabaseError
+from django.http import parse_cookie
+from django.http.request import split_domain_port, validate_host
+from django.urls import path, re_path
+
+from camera.access import ANONYMOUS, Actor
+from camera.live.feed import Bell
+from camera.live.hub import running_hub
+from camera.models import Camera, Right
+from main import viewings
+from main.actors import Login, again, token_actor
+from main.devices import device_words
+from main.presence import LOGGED_OUT, Watch
+from main.tiles import Tile, TileWish, WishError, wishes
+from main.viewings import Transport, Visitor
+from main.watchers import in_thread, running_watchers
+
+logger = logging.getLogger(__name__)
+
+LONGEST_MESSAGE = 65_536
+CLOSED_LOGGED_OUT = 4401
+CLOSED_TOO_LONG = 1009
+CLOSED_FAILED = 1011
+LOOK_EVERY = 0.25
+
+
+def header(scope: dict[str, Any], name: bytes) -> list[str]:
+    return [value.decode("latin-1") for key, value in scope["headers"] if key.lower() == name]
+
+
+def right_place(scope: dict[str, Any]) -> bool:
+    """Whether the handshake is for this house, and from a page of this house or from no page at all."""
+    hosts, origins = header(scope, b"host"), header(scope, b"origin")
+    if len(hosts) != 1 or len(origins) > 1:
+        return False
+    domain, _ = split_domain_port(hosts[0])
+    if not validate_host(domain, settings.ALLOWED_HOSTS):
+        return False
+    return not origins or urlsplit(origins[0]).netloc.lower() == hosts[0].lower()
+
+
+def socket_actor(scope: dict[str, Any]) -> tuple[Actor, Login]:
+    """Who opens the socket: a token where the header is there at all, else the log-in session. Reads the database."""
+    authorization = header(scope, b"authorization")
+    if authorization:
+        return token_actor(authorization[0]) if len(authorization) == 1 else (ANONYMOUS, Login())
+    cookie = parse_cookie("; ".join(header(scope, b"cookie")))
+    login = Login(session_key=cookie.get(settings.SESSION_COOKIE_NAME, ""))
+    return again(login), login
+
+
+def number(value: object, low: float = -1e15, high: float = 1e15) -> float | None:
+    """`value` when it is a finite number within the limits, else None."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+        return None
+    return None if math.isnan(value) else value
+
+
+def admit(visitor: Visitor, page: str, wanted: list[str]) -> tuple[bool, dict[str, tuple[Camera, int]]]:
+    """Whether the log-in still holds, and for each allowed slug its camera and the session joined."""
+    actor = again(visitor.login)
+    if actor.user_id is None:
+        return False, {}
+    visitor = Visitor(actor, visitor.login, visitor.address, visitor.device)
+    cameras = Camera.objects.filter(slug__in=wanted).allowed(actor, Right.WATCH)
+    return True, {one.slug: (one, viewings.join(visitor, one, page, Transport.WEBSOCKET).pk) for one in cameras}
+
+
+class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
+    """One socket: takes wishes, sends the newest pictures. A slow one misses pictures; nothing is queued for it."""
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        self.tiles: dict[str, Tile] = {}
+        self.bell = Bell()
+        self.watch: Watch | None = None
+        self.sender: asyncio.Task[None] | None = None
+        self.channel = -1
+        self.closed = False
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self.leave()
+
+    async def connect(self) -> None:
+        if not right_place(self.scope):
+            await self.close()
+            return
+        actor, login = await sync_to_async(in_thread, thread_sensitive=False)(socket_actor, self.scope)
+        if actor.user_id is None:
+            await self.close()
+            return
+        client = self.scope.get("client") or [None]
+        agent = "".join(header(self.scope, b"user-agent")[:1])
+        self.visitor = Visitor(actor, login, viewings.clean_address(client[0]), device_words(agent))
+        query = parse_qs(self.scope.get("query_string", b"").decode("latin-1"), max_num_fields=10)
+        # Without a page each connection is its own.
+        self.page = "".join(query.get("page", [])[:1])[: viewings.LONGEST_PAGE] or viewings.new_page_id()
+        self.hub, self.watchers = await running_hub(), running_watchers()
+        await self.accept()
+        self.watch = Watch(login, self.bell)
+        self.watchers.attach(self.watch)
+        self.sender = asyncio.create_task(self.keep_sending(), name="live-socket")
+
+    async def disconnect(self, code: int) -> None:
+        self.leave()
+
+    def leave(self) -> None:
+        """Give everything back; may be called twice."""
+        if self.sender is not None:
+            self.sender.cancel()
+        for slug in list(self.tiles):
+            self.drop(slug)
+        if self.watch is not None:
+            self.watchers.detach(self.watch)
+            self.watch = None
+
+    # What comes in
+
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        if self.closed:
+            return
+        if len(text_data or bytes_data or "") > LONGEST_MESSAGE:
+            await self.close(CLOSED_TOO_LONG)
+            return
+        try:
+            message = json.loads(text_data) if text_data is not None else None
+        except (ValueError, RecursionError):
+            message = None
+        known = False
+        if isinstance(message, dict):
+            for name, take in (("watch", self.take_watch), ("ping", self.take_ping), ("delay", self.take_delay)):
+                if name in message:
+                    known = True
+                    await take(message[name])
+        if not known:
+            await self.tell_error("bad_request", "Send a JSON object with watch, ping or delay.")
+
+    async def take_ping(self, value: object) -> None:
+        if number(value) is None:
+            await self.tell_error("bad_request", "ping takes a number.")
+        else:
+            await self.tell({"pong": value, "now": time.time()})
+
+    async def take_delay(self, value: object) -> None:
+        for slug, measured in value.items() if isinstance(value, dict) else ():
+            tile = self.tiles.get(slug)
+            values = measured if isinstance(measured, dict) else {}
+            median, longest = (number(values.get(name), 0, 3600) for name in ("median", "max"))
+            if median is None or longest is None:
+                await self.tell_error("bad_request", "delay takes {slug: {median, max}} in seconds.")
+                return
+            if tile is not None and tile.watch.row is not None:
+                tile.watch.row.delay = (median, max(median, longest))
+
+    async def take_watch(self, value: object) -> None:
+        try:
+            wanted = wishes(value)
+        except WishError as error:
+            await self.tell_error("bad_request", str(error))
+            return
+        new = [slug for slug in wanted if slug not in self.tiles]
+        try:
+            valid, admitted = await self.watchers.write(admit, self.visitor, self.page, new) if new else (True, {})
+        except DatabaseError:
+            await self.tell_error("busy", "The house is busy; ask again in a few seconds.")
+            return
+        if not valid:
+            await self.close(CLOSED_LOGGED_OUT)
+        else:
+            await self.settle(wanted, admitted)
+
+    async def settle(self, wanted: dict[str, TileWish], admitted: dict[str, tuple[Camera, int]]) -> None:
+        """From now on the wanted tiles and no others."""
+        for slug in [slug for slug in self.tiles if slug not in wanted]:
+            self.drop(slug)
+        for slug, wish in wanted.items():
+            if slug in self.tiles:
+                self.tiles[slug].wish = wish
+            elif slug in admitted:
+                self.add(*admitted[slug], wish)
+        tiles = list(self.tiles.values())
+        await self.tell({"cameras": [tile.describe(self.hub) for tile in tiles]})
+        for slug in [slug for slug in wanted if slug not in self.tiles]:
+            await self.tell_error("not_found", "No such camera.", camera=slug)
+        for tile in tiles:
+            tile.announced = True
+        self.bell.ring()
+
+    def add(self, camera: Camera, session: int, wish: TileWish) -> None:
+        # A number that was another camera's a moment ago is taken again as late as can be.
+        taken = {tile.channel for tile in self.tiles.values()}
+        self.channel = next(n % 256 for n in range(self.channel + 1, self.channel + 257) if n % 256 not in taken)
+        watch = Watch(self.visitor.login, self.bell, camera.pk, names=True)
+        feed = self.hub.feed(camera.pk)
+        feed.add(self.bell)
+        self.watchers.attach(watch, session)
+        self.tiles[camera.slug] = Tile(camera.slug, self.channel, feed, watch, wish)
+
+    def drop(self, slug: str) -> None:
+        tile = self.tiles.pop(slug)
+        tile.feed.remove(self.bell)
+        self.watchers.detach(tile.watch)
+
+    # What goes out
+
+    async def close(self, code: int | None = None, reason: str | None = None) -> None:
+        if not self.closed:
+            self.closed = True
+            await super().close(code, reason)
+
+    async def tell(self, message: dict[str, Any]) -> None:
+        if not self.closed:
+            await self.send(text_data=json.dumps(message, separators=(",", ":")))
+
+    async def tell_error(self, code: str, message: str, **more: str) -> None:
+        await self.tell({"error": {"code": code, "message": message, **more}})
+
+    async def keep_sending(self) -> None:
+        try:
+            while await self.send_newest():
+                await self.bell.wait(LOOK_EVERY)
+        except OSError:
+            return  # the viewer is gone; the server tells the consumer so
+        except Exception:
+            # The task's top: without it the viewer would wait for ever.
+            logger.exception("a live socket failed")
+            await self.close(CLOSED_FAILED)
+
+    async def send_newest(self) -> bool:
+        """One turn over all tiles; False when the socket has been closed."""
+        if self.watch is None or self.watch.gone or any(one.watch.ended == LOGGED_OUT for one in self.tiles.values()):
+            await self.close(CLOSED_LOGGED_OUT)
+            return False
+        for tile in list(self.tiles.values()):
+            if self.closed:
+                return False
+            if tile.watch.gone:
+                self.drop(tile.slug)
+                await self.tell_error("gone", "You may not watch this camera any more.", camera=tile.slug)
+            elif tile.announced and self.tiles.get(tile.slug) is tile:
+                await self.send_tile(tile)
+        return not self.closed
+
+    async def send_tile(self, tile: Tile) -> None:
+        now = time.monotonic()
+        state = tile.state_due(self.hub.state(tile.feed.camera), self.watchers.watching(tile.feed.camera), now)
+        if state is not None:
+            await self.tell({"state": state})
+        picture = tile.picture_due(self.hub, now)
+        if picture is not None:
+            await self.send(bytes_data=picture.message(tile.channel))
+            tile.watch.sent(len(picture.frame.data))
+
+
+class RefusingConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
+    """Every other WebSocket address: there is nothing there."""
+
+    async def connect(self) -> None:
+        await self.close()
+
+
+websocket_application = URLRouter(
+    [path("ws/live/", LiveConsumer.as_asgi()), re_path("", RefusingConsumer.as_asgi())],
+)

@@ -1,0 +1,199 @@
+"""Viewing sessions as rows: who looked at which camera from when to when, and the log line of each opening and end.
+
+Everything here is plain and synchronous and runs in threads; main/watchers.py keeps the connections of a web process.
+"""
+
+import ipaddress
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import BigIntegerField, Case, F, Q, Value, When
+from django.http import HttpRequest
+from django.utils import timezone
+
+from accounts.models import digest
+from camera.access import Actor
+from camera.models import Camera
+from main.actors import Login
+from main.devices import device_words
+from main.models import LogLine, ViewingSession
+
+Transport = ViewingSession.Transport
+# A page that is being turned or a line that drops for a moment comes back within this time.
+LEFT = timedelta(seconds=4)
+# The engine looks once a second, so that what nobody keeps alive (a web process that was killed) ends within 10 s.
+UNSEEN = timedelta(seconds=9)
+FRAME_UNSEEN = timedelta(seconds=30)
+# A row from the future was written before the clock was set back: nobody keeps it alive.
+FUTURE = timedelta(minutes=1)
+FRAME_PAGE = "frame.jpg"
+LONGEST_PAGE = 64
+ROWS_AT_ONCE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Who looks, from where and with what."""
+
+    actor: Actor
+    login: Login
+    address: str | None = None
+    device: str = ""
+
+
+@dataclass(slots=True)
+class Seen:
+    """What a web process has to add to one open row. Delays in seconds."""
+
+    pk: int
+    bytes: int = 0
+    delay: tuple[float, float] | None = field(default=None)
+
+
+def new_page_id() -> str:
+    return secrets.token_urlsafe(12)
+
+
+def clean_address(raw: str | None) -> str | None:
+    """The IP address in plain form, an IPv4 one behind IPv6 as such; None when it is none (a unix socket, a test)."""
+    try:
+        found = ipaddress.ip_address(raw or "")
+    except ValueError:
+        return None
+    mapped = getattr(found, "ipv4_mapped", None)
+    return str(mapped or found).partition("%")[0]
+
+
+def visitor_of(request: HttpRequest, actor: Actor, login: Login) -> Visitor:
+    address = clean_address(request.META.get("REMOTE_ADDR"))
+    return Visitor(actor, login, address, device_words(request.headers.get("User-Agent", "")))
+
+
+def viewing_key(actor: Actor, page: str, camera: int) -> str:
+    """Names the session of this log-in, page and camera. The log-in is part of it: a page id alone joins nothing."""
+    return digest(f"{actor.key}\n{page[:LONGEST_PAGE]}\n{camera}")
+
+
+def join(visitor: Visitor, camera: Camera, page: str, transport: str) -> ViewingSession:
+    """The open session of that log-in, page and camera, else a new one with its log line. No page: always a new one."""
+    now = timezone.now()
+    key = viewing_key(visitor.actor, page or new_page_id(), camera.pk)
+    with transaction.atomic():
+        mine = ViewingSession.objects.filter(key=key, ended_at=None)
+        if page and mine.update(left_at=None, last_seen_at=now):
+            found = mine.order_by("-pk").first()
+            if found is not None:
+                return found
+        return _open(
+            ViewingSession(
+                user_id=visitor.actor.user_id,
+                user_name=visitor.actor.name,
+                camera=camera,
+                camera_name=camera.name,
+                camera_slug=camera.slug,
+                key=key,
+                transport=transport,
+                address=visitor.address,
+                device=visitor.device,
+            ),
+            now,
+        )
+
+
+def _open(row: ViewingSession, now: datetime) -> ViewingSession:
+    row.started_at = row.last_seen_at = now
+    with transaction.atomic():
+        row.save(force_insert=True)
+        LogLine.append(
+            LogLine.What.OPENED, row, now, transport=row.transport, address=row.address or "", device=row.device
+        )
+    return row
+
+
+def reopen(pk: int) -> int | None:
+    """Another session for connections whose row was ended while they were still open (the database was locked for
+    long, or the clock was set). The new row's id; None when the row is gone altogether."""
+    old = ViewingSession.objects.filter(pk=pk).first()
+    if old is None:
+        return None
+    names = ("user_id", "user_name", "camera_id", "camera_name", "camera_slug", "key", "transport", "address", "device")
+    return _open(ViewingSession(**{name: getattr(old, name) for name in names}), timezone.now()).pk
+
+
+def write_seen(seen: Iterable[Seen], now: datetime | None = None) -> set[int]:
+    """Say of all open sessions at once that they go on. The ids of those that have ended meanwhile."""
+    now = now or timezone.now()
+    rows = {one.pk: one for one in seen}
+    ended: set[int] = set()
+    pks = list(rows)
+    for start in range(0, len(pks), ROWS_AT_ONCE):
+        chunk = pks[start : start + ROWS_AT_ONCE]
+        going_on = ViewingSession.objects.filter(pk__in=chunk, ended_at=None)
+        if going_on.update(last_seen_at=now, left_at=None, bytes=_more_bytes(rows[pk] for pk in chunk)) < len(chunk):
+            ended |= set(chunk) - set(going_on.values_list("pk", flat=True))
+        _write_delays([rows[pk] for pk in chunk])
+    return ended
+
+
+def write_left(left: Iterable[tuple[Seen, datetime]]) -> None:
+    """Say of sessions that their last connection has gone, and when."""
+    for seen, at in left:
+        going_on = ViewingSession.objects.filter(pk=seen.pk, ended_at=None)
+        going_on.update(left_at=at, last_seen_at=at, bytes=F("bytes") + seen.bytes)
+        _write_delays([seen])
+
+
+def _more_bytes(rows: Iterable[Seen]) -> Case | F:
+    cases = [When(pk=one.pk, then=F("bytes") + Value(one.bytes)) for one in rows if one.bytes]
+    return Case(*cases, default=F("bytes"), output_field=BigIntegerField()) if cases else F("bytes")
+
+
+def _write_delays(rows: list[Seen]) -> None:
+    measured = [(ViewingSession(pk=one.pk), one.delay) for one in rows if one.delay is not None]
+    for row, (median, longest) in measured:
+        row.delay_median, row.delay_max = median, longest
+    if measured:
+        ViewingSession.objects.bulk_update([row for row, _ in measured], ["delay_median", "delay_max"])
+
+
+def end_unseen(now: datetime | None = None) -> int:
+    """End the sessions that were left or not seen for long, each with its log line; how many. The engine's work.
+
+    Each row is claimed by a conditional UPDATE, so that two engines write one line and a viewer that comes back wins.
+    """
+    now = now or timezone.now()
+    unseen = Q(last_seen_at__lt=now - UNSEEN) & ~Q(transport=Transport.FRAME)
+    unseen_frame = Q(last_seen_at__lt=now - FRAME_UNSEEN, transport=Transport.FRAME)
+    left = Q(left_at__lt=now - LEFT)
+    due = ViewingSession.objects.filter(ended_at=None).filter(
+        left | unseen | unseen_frame | Q(last_seen_at__gt=now + FUTURE)
+    )
+    return sum(_end(row, now) for row in due.order_by("pk")[:500])
+
+
+def _end(row: ViewingSession, now: datetime) -> int:
+    ended_at = max(row.started_at, row.left_at or row.last_seen_at)
+    with transaction.atomic():
+        unchanged = ViewingSession.objects.filter(
+            pk=row.pk, ended_at=None, left_at=row.left_at, last_seen_at=row.last_seen_at
+        )
+        if not unchanged.update(ended_at=ended_at):
+            return 0
+        row.refresh_from_db(fields=["bytes", "ended_at"])
+        LogLine.append(
+            LogLine.What.CLOSED, row, now, seconds=round(row.seconds, 1), bytes=row.bytes, transport=row.transport
+        )
+    return 1
+
+
+def names_watching(cameras: Iterable[int]) -> dict[int, list[str]]:
+    """Who is watching each of these cameras now, by name."""
+    names: dict[int, list[str]] = {camera: [] for camera in cameras}
+    rows = ViewingSession.objects.filter(camera_id__in=names, ended_at=None, left_at=None)
+    for camera, name in rows.order_by("user_name").values_list("camera_id", "user_name").distinct():
+        if camera is not None:
+            names[camera].append(name)
+    return names

@@ -1,0 +1,139 @@
+"""A real bus for tests of real camera processes: the engine's ends, and a viewer's, without an engine."""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import zmq
+
+from camera import bus
+from camera.engine import supervisor
+from camera.packets import CameraState, SourceConfig
+from tests.house import wait_for
+
+BASE = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Picture:
+    header: dict[str, Any]
+    data: bytes
+    came_at: float
+
+
+@dataclass
+class Hub:
+    """`pump` takes everything that has come in; `states` and `pictures` hold it, by camera."""
+
+    folder: Path
+    states: dict[int, list[CameraState]] = field(default_factory=dict)
+    replies: list[dict[str, Any]] = field(default_factory=list)
+    pictures: dict[int, list[Picture]] = field(default_factory=dict)
+    processes: list["subprocess.Popen[bytes]"] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.ends = bus.endpoints(self.folder / "run")
+        self.context: zmq.Context[Any] = zmq.Context()
+        self.proxy = bus.MediaProxy(self.context, self.ends)
+        self.proxy.start()
+        self.router = bus.Router(self.context, self.ends.reports)
+        self.viewers: dict[int, zmq.Socket[bytes]] = {}
+
+    def start(self, source: SourceConfig, camera: int = 7, **pipes: int) -> "subprocess.Popen[bytes]":
+        """The real process, started as the engine does it."""
+        told: dict[str, object] = {
+            "camera": camera,
+            "token": f"token-{camera}-{len(self.processes)}",
+            "source": asdict(source),
+            "endpoints": self.ends.as_dict(),
+        }
+        process = supervisor.spawn(told, **pipes)
+        self.processes.append(process)
+        return process
+
+    def watch(self, camera: int = 7) -> None:
+        socket = bus.connect(self.context, zmq.SUB, self.ends.media_out, 100)
+        socket.subscribe(bus.topic(bus.JPEG, camera))
+        self.unwatch(camera)
+        self.viewers[camera] = socket
+        self.pictures.setdefault(camera, [])
+
+    def unwatch(self, camera: int = 7) -> None:
+        if camera in self.viewers:
+            self.viewers.pop(camera).close()
+
+    def pump(self) -> None:
+        for _, header, _ in self.router.receive():
+            if header.get("type") == "state":
+                state = CameraState.from_dict(header["state"])
+                self.states.setdefault(state.camera, []).append(state)
+            elif header.get("type") == "reply":
+                self.replies.append(header)
+        for camera, socket in self.viewers.items():
+            while True:
+                try:
+                    _, header, data = socket.recv_multipart(zmq.NOBLOCK)
+                except zmq.Again:
+                    break
+                self.pictures[camera].append(Picture(json.loads(header), data, time.time()))
+
+    def wait(self, condition: Callable[[], object], seconds: float = 10.0, what: str = "") -> object:
+        def pumped() -> object:
+            self.pump()
+            return condition()
+
+        return wait_for(pumped, seconds, what)
+
+    def state(self, camera: int = 7) -> CameraState:
+        self.pump()
+        heard = self.states.get(camera)
+        return heard[-1] if heard else CameraState(camera, "")
+
+    def wait_state(self, state: str, reason: str | None = None, camera: int = 7, seconds: float = 10.0) -> CameraState:
+        def there() -> bool:
+            now = self.state(camera)
+            return now.state == state and (reason is None or now.reason == reason)
+
+        self.wait(there, seconds, f"camera {camera} to be {state} {reason or ''} (is {self.state(camera)})")
+        return self.state(camera)
+
+    def wait_pictures(self, count: int = 1, camera: int = 7, seconds: float = 10.0) -> list[Picture]:
+        """The next `count` pictures from now on."""
+        before = len(self.pictures[camera])
+        self.wait(lambda: len(self.pictures[camera]) >= before + count, seconds, f"{count} pictures")
+        return self.pictures[camera][before:]
+
+    def close(self) -> None:
+        for process in self.processes:
+            for pipe in (process.stdin, process.stdout, process.stderr):
+                if pipe is not None:
+                    pipe.close()
+            if process.poll() is None:
+                process.kill()
+            process.wait()
+        for camera in list(self.viewers):
+            self.unwatch(camera)
+        self.router.close()
+        self.context.term()
+        self.proxy.join(2)
+
+
+def probe(source: SourceConfig) -> tuple[dict[str, Any], bytes]:
+    """What the real `--probe` says."""
+    told: dict[str, object] = {"camera": 0, "token": "", "source": asdict(source)}
+    process = supervisor.spawn(told, "--probe", stdout=subprocess.PIPE)
+    assert process.stdout and process.stdin
+    output = process.stdout.read()
+    process.stdout.close()
+    process.stdin.close()
+    assert process.wait(5) == 0
+    line, _, picture = output.partition(b"\n")
+    return json.loads(line), picture
+
+
+PYTHON = sys.executable
