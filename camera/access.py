@@ -1,5 +1,8 @@
-"""The one door: who may do what with which camera. Everything that shows a camera, its name, its footage or its state
-comes through here. A stranger is told there is no such camera (404); one who may see it but not act is refused (403)."""
+"""The one door: who may do what with which camera.
+
+Everything that shows a camera, its name, its footage or its state comes through here. A stranger is told there is no
+such camera (404); one who may see it but not act is refused (403).
+"""
 
 from dataclasses import dataclass
 
@@ -14,7 +17,7 @@ RIGHTS = frozenset(Right.values)
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Somebody, or something, that asks. `key` tells log-ins and tokens apart: a session or token digest, never a secret."""
+    """Somebody, or something, that asks. `key` tells log-ins and tokens apart and is never a secret."""
 
     kind: str  # user | token | anonymous | system
     user_id: int | None = None
@@ -77,6 +80,8 @@ def camera_for(actor: Actor, slug: str, right: str) -> Camera:
 
 def may_add(actor: Actor, kind: str) -> bool:
     """Members add their own network cameras and demo scenes; this machine's devices and files are the owners'."""
-    if actor.is_owner or actor.kind == "system":
+    if actor.kind == "system":
         return True
-    return actor.role == "member" and kind in ("rtsp", "http", "pattern")
+    if actor.kind not in ("user", "token"):
+        return False
+    return actor.is_owner or (actor.role == "member" and kind in ("rtsp", "http", "pattern"))

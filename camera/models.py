@@ -45,13 +45,17 @@ class CameraQuerySet(models.QuerySet["Camera"]):
 
 
 class Camera(models.Model):
-    """A camera of the house. Columns from `state` on are written by the engine alone, the others by web and commands."""
+    """A camera of the house. Columns from `state` on are the engine's to write, the others web's and commands'."""
 
     name = models.CharField(max_length=60)
     slug = models.SlugField(
         max_length=60,
         unique=True,
-        validators=[RegexValidator(r"^(?!(?:add|test)$)[a-z0-9][a-z0-9-]*$", "Small letters, digits and dashes only; not «add» or «test».")],
+        validators=[
+            RegexValidator(
+                r"^(?!(?:add|test)$)[a-z0-9][a-z0-9-]*$", "Small letters, digits and dashes only; not «add» or «test»."
+            )
+        ],
         help_text="The camera's name in addresses.",
     )
     kind = models.CharField(max_length=10, choices=list(KINDS.items()))
@@ -59,7 +63,10 @@ class Camera(models.Model):
     username = models.CharField("user name", max_length=100, blank=True)
     sealed_password = models.TextField(blank=True, editable=False)
     transport = models.CharField(
-        "RTSP transport", max_length=4, default="tcp", choices=[("tcp", "TCP (reliable)"), ("udp", "UDP (for a few old cameras)")]
+        "RTSP transport",
+        max_length=4,
+        default="tcp",
+        choices=[("tcp", "TCP (reliable)"), ("udp", "UDP (for a few old cameras)")],
     )
     poll_fps = models.FloatField(
         "pictures a second asked of a single-picture address",
@@ -81,7 +88,9 @@ class Camera(models.Model):
     version = models.PositiveIntegerField(default=1, editable=False)
     made_at = models.DateTimeField(auto_now_add=True)
 
-    state = models.CharField(max_length=10, default=StateName.CONNECTING, editable=False, choices=[(s, s) for s in StateName])
+    state = models.CharField(
+        max_length=10, default=StateName.CONNECTING, editable=False, choices=[(s, s) for s in StateName]
+    )
     reason = models.CharField(max_length=20, default="", blank=True, editable=False, choices=[(r, r) for r in Reason])
     state_since = models.DateTimeField(null=True, editable=False)
 

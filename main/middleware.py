@@ -1,15 +1,22 @@
 """Two small rules for every reply."""
 
+import logging
 import time
 import zoneinfo
 from typing import ClassVar
 
+from django.conf import settings
+from django.db import DatabaseError
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils import timezone
 from django.utils.deprecation import MiddlewareMixin
 
 from main.models import SiteSettings
+
+logger = logging.getLogger(__name__)
+# These show none, and must answer at once when the database is away.
+WITHOUT_TIMES = ("/healthz", "/metrics")
 
 
 class PrivateReplies(MiddlewareMixin):
@@ -21,13 +28,17 @@ class PrivateReplies(MiddlewareMixin):
 
 
 class HouseTime(MiddlewareMixin):
-    """Shows times in the house's zone. The zone is read at most every two seconds."""
+    """Shows times in the house's zone, read at most every two seconds; without a database the last one stays."""
 
-    _zone: ClassVar[tuple[float, str]] = (-10.0, "UTC")
+    _zone: ClassVar[tuple[float, str]] = (-10.0, settings.TIME_ZONE)
 
     def process_request(self, request: HttpRequest) -> None:
         read_at, name = HouseTime._zone
-        if time.monotonic() - read_at > 2:
-            name = SiteSettings.load().time_zone
+        if time.monotonic() - read_at > 2 and request.path not in WITHOUT_TIMES:
+            try:
+                # Only reads: a request must not wait for a database that somebody else is writing to.
+                name = SiteSettings.objects.filter(pk=1).values_list("time_zone", flat=True).first() or name
+            except DatabaseError:
+                logger.warning("the house's time zone cannot be read; the last one stays")
             HouseTime._zone = (time.monotonic(), name)
         timezone.activate(zoneinfo.ZoneInfo(name))

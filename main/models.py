@@ -35,7 +35,9 @@ class SiteSettings(models.Model):
         help_text="Faster cameras are thinned out for viewers by skipping; recordings are not touched.",
     )
     signups_open = models.BooleanField(
-        "anybody may sign up", default=False, help_text="Otherwise people come in by invitation. Newcomers become guests."
+        "anybody may sign up",
+        default=False,
+        help_text="Otherwise people come in by invitation. Newcomers become guests.",
     )
     time_zone = models.CharField(max_length=64, default=default_time_zone, validators=[check_time_zone])
     first_run_done = models.BooleanField(default=False, editable=False)
@@ -79,7 +81,9 @@ class ViewingSession(models.Model):
     last_seen_at = models.DateTimeField()
     left_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True, db_index=True)
-    delay_median = models.FloatField(null=True, blank=True, help_text="Seconds from capture to screen, as the page measured it.")
+    delay_median = models.FloatField(
+        null=True, blank=True, help_text="Seconds from capture to screen, as the page measured it."
+    )
     delay_max = models.FloatField(null=True, blank=True)
 
     class Meta:
@@ -109,7 +113,7 @@ class LogLineQuerySet(models.QuerySet["LogLine"]):
 class LogLine(models.Model):
     """What happened, for ever: append-only and hash-chained. Names are copied, so nothing that goes takes them along.
 
-    hash = SHA-256 of the previous line's hash and this line's canonical JSON; database triggers refuse UPDATE and DELETE.
+    hash = SHA-256 of the previous line's hash and this line's canonical JSON. Triggers refuse UPDATE and DELETE.
     """
 
     class What(models.TextChoices):

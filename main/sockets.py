@@ -232,7 +232,7 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     async def keep_sending(self) -> None:
         try:
             while await self.send_newest():
-                await self.bell.wait(LOOK_EVERY)
+                await self.bell.wait(min([LOOK_EVERY, *(tile.patience(self.hub) for tile in self.tiles.values())]))
         except OSError:
             return  # the viewer is gone; the server tells the consumer so
         except Exception:

@@ -1,5 +1,6 @@
 """One tile of a live socket: what its viewer wishes, and what is due to be sent for it."""
 
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -100,10 +101,19 @@ class Tile:
 
     def picture_due(self, hub: Hub, now: float) -> Picture | None:
         """The newest picture when it has not been sent and the viewer's rate allows it now."""
-        picture = hub.live(self.feed)
-        if picture is None or picture is self.shown:
-            return None
-        if not self.pace.ready(now, min(self.wish.rate or FASTEST, hub.viewer_fps)):
+        picture = self._unseen(hub)
+        if picture is None or not self.pace.ready(now, self._rate(hub)):
             return None
         self.shown = picture
         return picture
+
+    def patience(self, hub: Hub) -> float:
+        """Seconds until there may be something to send without anything new having come."""
+        return STATE_EVERY if self._unseen(hub) is None else self.pace.patience(time.monotonic(), self._rate(hub))
+
+    def _unseen(self, hub: Hub) -> Picture | None:
+        picture = hub.live(self.feed)
+        return None if picture is self.shown else picture
+
+    def _rate(self, hub: Hub) -> float:
+        return min(self.wish.rate or FASTEST, hub.viewer_fps)

@@ -32,7 +32,7 @@ ADVICE: dict[str, str] = {
     Reason.AUTH_FAILED: "Type user name and password again. Many cameras want an account of their own for streams.",
     Reason.REFUSED: "Check host and port. Addresses of this machine itself are not opened.",
     Reason.NOT_FOUND: "Check what comes after the host in the address; the camera's manual names its stream's path.",
-    Reason.BAD_STREAM: "Is it the address of a stream or picture? The camera itself must be set to H.264, H.265 or MJPEG.",
+    Reason.BAD_STREAM: "Is it the address of a stream or picture? The camera must send H.264, H.265 or MJPEG.",
     Reason.ENGINE_DOWN: "Nothing was tried. Wait a few seconds and test again; the camera can be saved all the same.",
 }
 

@@ -101,6 +101,9 @@ class Watchers:
         self._tasks = [loop.create_task(_for_ever(turn), name=f"watchers-{name}") for name, turn in turns.items()]
 
     async def stop(self) -> None:
+        """Write what is left. Nothing happens in another event loop than the one it runs in."""
+        if self._loop is not asyncio.get_running_loop():
+            return
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -138,3 +138,7 @@ class Pace:
             return False
         self._due = max(self._due + interval, now + 0.5 * interval)
         return True
+
+    def patience(self, now: float, fps: float) -> float:
+        """Seconds to wait with a picture that came too early: as long as a newer one may still come in time."""
+        return max(0.005, self._due + 0.5 / fps - now)

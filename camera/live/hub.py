@@ -58,6 +58,8 @@ class Hub:
     def __init__(self, endpoint: str) -> None:
         self.viewer_fps = ports.Policy().viewer_fps
         self.garbage = 0
+        # Set when the process is about to end: streams end then.
+        self.closing = False
         # Run at the end of `stop`, for those above who have something to finish while the loop still turns.
         self.on_stop: list[Callable[[], Awaitable[None]]] = []
         self._endpoint = endpoint
@@ -77,7 +79,7 @@ class Hub:
         loop = asyncio.get_running_loop()
         if self._loop is loop and self._tasks and not self._tasks[0].done():
             return
-        self._loop, self._feeds, self._policy_bell = loop, {}, Bell()
+        self._loop, self._feeds, self._policy_bell, self.closing = loop, {}, Bell(), False
         self._started = time.monotonic()
         context = zmq.asyncio.Context()
         self._subscriber = Subscriber(context, self._endpoint)
@@ -90,6 +92,12 @@ class Hub:
         ]
 
     async def stop(self) -> None:
+        """End all streams, then what runs here; may be called twice. Nothing happens in another event loop."""
+        if self._loop is not asyncio.get_running_loop():
+            return
+        self.closing = True
+        for feed in self._feeds.values():
+            feed.ring()
         for finish in self.on_stop:
             await finish()
         tasks, self._tasks = self._tasks, []
@@ -160,9 +168,11 @@ class Hub:
 
     def _take_frame(self, camera: int, header: dict[str, Any], payload: bytes) -> None:
         feed = self._feeds.get(camera)
-        frame = Frame(
-            payload, float(header["t"]), int(header.get("w", 0)), int(header.get("h", 0)), int(header.get("seq", 0))
-        )
+        captured_at = float(header["t"])
+        if not math.isfinite(captured_at):
+            raise ValueError("no time")
+        width, height, seq = (int(header.get(name) or 0) for name in ("w", "h", "seq"))
+        frame = Frame(payload, captured_at, width, height, seq)
         if feed is not None and payload and self._counts(camera, frame.captured_at):
             feed.put(frame)
 

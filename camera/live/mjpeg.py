@@ -42,19 +42,20 @@ async def parts(hub: Hub, camera: int, viewer: Viewer, bell: Bell) -> AsyncGener
     pace, seen, placeholder = Pace(), None, _Placeholder()
     with feed.listening(bell):
         yield OPENING
-        while not viewer.gone:
+        while not (viewer.gone or hub.closing):
             now = time.monotonic()
             picture: Picture | None = hub.live(feed)
-            chunk = None
+            chunk, pause = None, 0.5
             if picture is None:
                 seen = None
                 chunk = await placeholder.due(hub.state(camera), now)
-            elif picture is not seen and pace.ready(now, hub.viewer_fps):
-                seen = picture
-                placeholder = _Placeholder()
-                chunk = picture.part()
+            elif picture is not seen:
+                if pace.ready(now, hub.viewer_fps):
+                    seen, placeholder, chunk = picture, _Placeholder(), picture.part()
+                else:
+                    pause = min(pause, pace.patience(now, hub.viewer_fps))
             if chunk is None:
-                await bell.wait(0.5)
+                await bell.wait(pause)
             else:
                 yield chunk
                 viewer.sent(len(chunk))

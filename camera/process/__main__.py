@@ -34,7 +34,7 @@ def _probe(told: configuration.Configuration, answer: int) -> int:
 
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     with os.fdopen(answer, "wb") as pipe:
-        pipe.write(probe(told.source))
+        pipe.write(probe(told.source, told.timeouts))
     return 0
 
 

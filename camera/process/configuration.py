@@ -2,10 +2,13 @@
 
 import json
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, TypeVar
 
 from camera.bus import Endpoints
 from camera.packets import SourceConfig
+from camera.sources import Timeouts
+
+_Kind = TypeVar("_Kind")
 
 
 class ConfigurationError(ValueError):
@@ -14,12 +17,13 @@ class ConfigurationError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """`token` names this process to the engine; a probe has no endpoints."""
+    """`token` names this process to the engine; a probe has no endpoints. `timeouts` may be left out."""
 
     camera: int
     token: str
     source: SourceConfig
     endpoints: Endpoints | None
+    timeouts: Timeouts
 
 
 def read(line: bytes) -> Configuration:
@@ -29,13 +33,14 @@ def read(line: bytes) -> Configuration:
         source = _checked(SourceConfig, values["source"])
         ends = values.get("endpoints")
         endpoints = Endpoints(**{f.name: str(ends[f.name]) for f in fields(Endpoints)}) if ends else None
-        return Configuration(int(values.get("camera", 0)), str(values.get("token", "")), source, endpoints)
+        timeouts = _checked(Timeouts, values.get("timeouts") or {})
+        return Configuration(int(values.get("camera", 0)), str(values.get("token", "")), source, endpoints, timeouts)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise ConfigurationError(f"the configuration on stdin cannot be read ({type(error).__name__})") from None
 
 
-def _checked(kind: type[SourceConfig], values: dict[str, Any]) -> SourceConfig:
-    known = {field.name: field.type for field in fields(kind)}
+def _checked(kind: type[_Kind], values: dict[str, Any]) -> _Kind:
+    known = {field.name: field.type for field in fields(kind)}  # type: ignore[arg-type]
     made: dict[str, Any] = {}
     for name, value in values.items():
         if name in known:

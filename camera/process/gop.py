@@ -27,7 +27,7 @@ class GopBuffer:
 
     def add(self, packet: Packet, reader: int | None = None) -> None:
         """`reader`: the number of the packet the reader wants next, None without a reader."""
-        if packet.key:
+        if packet.key and not self._goes_on(packet):
             self.key = self.end
             behind = reader is not None and self._first <= reader and self.key - reader <= LATE
             self._drop(min(self.key, reader) if behind and reader is not None else self.key)
@@ -37,6 +37,11 @@ class GopBuffer:
             # Too much between two key frames: who comes now waits for the next one.
             self._drop(self.end)
             self.key = None
+
+    def _goes_on(self, packet: Packet) -> bool:
+        """Some cameras send parameter sets and key frame apart: two packets of one time, both marked as key."""
+        last = self._packets[-1] if self._packets else None
+        return self.key is not None and last is not None and last.key and last.pts == packet.pts is not None
 
     def _drop(self, until: int) -> None:
         while self._packets and self._first < until:

@@ -18,7 +18,7 @@ from camera.process.configuration import Configuration
 from camera.process.live import LiveSlot
 from camera.process.state import StateKeeper
 from camera.process.transcode import Transcoder
-from camera.sources import Timeouts, open_source
+from camera.sources import open_source
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ GRACE = 1.0
 class CameraProcess:
     """Owns the sockets and the threads. `run` returns when stdin ends or `end` is called."""
 
-    def __init__(self, configuration: Configuration, timeouts: Timeouts | None = None, stdin: int = 0) -> None:
+    def __init__(self, configuration: Configuration, stdin: int = 0) -> None:
         assert configuration.endpoints is not None  # main asked for them
         self._camera, self._stdin = configuration.camera, stdin
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
@@ -45,7 +45,7 @@ class CameraProcess:
         self._keeper = StateKeeper(configuration.camera, clock, self._slot.open, self._on_state)
         self._transcoder = Transcoder(self._slot, self._keeper.blind)
         output = LiveOutput(self._slot, self._transcoder)
-        self._capture = Capture(configuration.source, open_source, self._keeper, output, clock, timeouts)
+        self._capture = Capture(configuration.source, open_source, self._keeper, output, clock, configuration.timeouts)
         self._threads = [
             threading.Thread(target=self._transcoder.run, name="transcoder", daemon=True),
             threading.Thread(target=self._capture.run, name="capture", daemon=True),

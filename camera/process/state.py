@@ -26,6 +26,7 @@ class StateKeeper:
         self._silence = 10.0
         self._last_packet: float | None = None
         self._online_since: float | None = None
+        self._last_pts: int | None = None
         self._blind = False
 
     @property
@@ -55,7 +56,10 @@ class StateKeeper:
         with self._lock:
             now = self._clock.monotonic()
             self._last_packet = now
-            self._stamps.append(now)
+            # A picture that comes in two packets is one.
+            if packet.pts is None or packet.pts != self._last_pts:
+                self._stamps.append(now)
+            self._last_pts = packet.pts
             self._state = replace(self._state, last_frame_at=packet.captured_at, clock=packet.clock)
             if frozen:
                 self._set(StateName.OFFLINE, Reason.FROZEN, "")

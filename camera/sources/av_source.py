@@ -21,6 +21,7 @@ av.logging.set_level(None)
 CODECS = frozenset({"h264", "hevc", "av1", "mjpeg"})
 # FFmpeg looks into streams while opening them: only these decoders may be used for it.
 DECODERS = "h264,hevc,libdav1d,av1,mjpeg"
+CAMERA_FAULT = "the camera reports a fault of its own"
 _SILENT = (Reason.STALLED, "no picture came in time")
 _NO_ANSWER = (Reason.NO_SIGNAL, "no stream came in time")
 
@@ -28,7 +29,7 @@ _KNOWN_ERRORS: list[tuple[type[BaseException], Reason, str]] = [
     (av.error.HTTPUnauthorizedError, Reason.AUTH_FAILED, "401 Unauthorized"),
     (av.error.HTTPForbiddenError, Reason.AUTH_FAILED, "403 Forbidden"),
     (av.error.HTTPNotFoundError, Reason.NOT_FOUND, "404 Not Found"),
-    (av.error.HTTPServerError, Reason.NO_SIGNAL, "the camera reports a fault of its own"),
+    (av.error.HTTPServerError, Reason.NO_SIGNAL, CAMERA_FAULT),
     (av.error.HTTPClientError, Reason.BAD_STREAM, "the camera refuses what is asked of it"),
     (ConnectionRefusedError, Reason.REFUSED, "connection refused"),
     (FileNotFoundError, Reason.NOT_FOUND, "there is nothing of that name"),

@@ -62,6 +62,8 @@ class Asker:
                 headers["Authorization"] = answer.encode()
             connection.request("GET", self._path, headers=headers)
             response = connection.getresponse()
+            if self.watch.fired:
+                raise TimeoutError  # http.client takes headers that were cut off for whole ones
             self._socket.settimeout(self._limits.silence)
             return response
         except (http.client.HTTPException, OSError) as error:

@@ -118,6 +118,6 @@ class PollingSource(_HttpSource):
         if len(data) > MAX_BYTES:
             raise SourceError(Reason.BAD_STREAM, f"a picture of more than {MAX_BYTES // 1024 // 1024} MiB")
         # http.client counts down what is still to come and does not complain when the camera hangs up early.
-        if not data or self._response.length:
+        if not data or self._response.length or self._asker.watch.fired:
             raise self._ended()
         return data

@@ -92,10 +92,27 @@ def tcp_peers() -> set[Peer]:
     peers: set[Peer] = set()
     for name in os.listdir("/proc/self/fd"):  # noqa: PTH208 (a folder of numbers)
         try:
-            with socket.socket(fileno=os.dup(int(name))) as twin:
-                if twin.family in (socket.AF_INET, socket.AF_INET6) and twin.type == socket.SOCK_STREAM:
-                    ip, port = twin.getpeername()[:2]
-                    peers.add((str(ipaddress.ip_address(ip.partition("%")[0])), port))
+            handle = os.dup(int(name))
         except OSError:
-            continue  # not a socket, not connected, or closed meanwhile
+            continue  # closed meanwhile
+        peer = _peer(handle)
+        if peer is not None:
+            peers.add(peer)
     return peers
+
+
+def _peer(handle: int) -> Peer | None:
+    """The peer of a TCP connection; closes `handle`."""
+    try:
+        sock = socket.socket(fileno=handle)
+    except OSError:
+        os.close(handle)  # not a socket
+        return None
+    with sock:
+        if sock.family not in (socket.AF_INET, socket.AF_INET6) or sock.type != socket.SOCK_STREAM:
+            return None
+        try:
+            ip, port = sock.getpeername()[:2]
+        except OSError:
+            return None  # not connected
+    return str(ipaddress.ip_address(ip.partition("%")[0])), port

@@ -47,19 +47,29 @@ class Watch(threading.Thread):
         super().__init__(name="http-watch", daemon=True)
         self.fired = False
         self._hang_up = hang_up
-        self._over = threading.Event()
+        self._over = False
+        self._changed = threading.Condition()
         self._deadline = time.monotonic() + seconds
         self.start()
 
     def touch(self, seconds: float) -> None:
-        self._deadline = time.monotonic() + seconds
+        """Hang up in so many seconds, unless touched again."""
+        with self._changed:
+            before, self._deadline = self._deadline, time.monotonic() + seconds
+            # A later deadline is seen when the earlier one has passed: no wake-up for every picture.
+            if self._deadline < before:
+                self._changed.notify()
 
     def run(self) -> None:
-        while not self._over.wait(max(0.0, self._deadline - time.monotonic())):
-            if time.monotonic() >= self._deadline:
-                self.fired = True
-                self._hang_up()
+        with self._changed:
+            while not self._over and (left := self._deadline - time.monotonic()) > 0:
+                self._changed.wait(left)
+            if self._over:
                 return
+            self.fired = True
+        self._hang_up()
 
     def end(self) -> None:
-        self._over.set()
+        with self._changed:
+            self._over = True
+            self._changed.notify()

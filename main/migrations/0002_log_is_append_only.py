@@ -1,4 +1,4 @@
-"""Triggers that make the log append-only beneath the ORM, and the table of the rate limits' cache."""
+"""Triggers that make the log append-only beneath the ORM, the row of settings, and the rate limits' cache table."""
 
 from typing import Any
 
@@ -27,9 +27,15 @@ def make_cache_table(apps: Any, editor: Any) -> None:
     call_command("createcachetable", database=editor.connection.alias, verbosity=0)
 
 
+def make_settings(apps: Any, editor: Any) -> None:
+    """The house's one row of settings, so that nobody needs to write it while only reading."""
+    apps.get_model("main", "SiteSettings").objects.using(editor.connection.alias).get_or_create(pk=1)
+
+
 class Migration(migrations.Migration):
     dependencies = [("main", "0001_initial")]
     operations = [
         migrations.RunPython(make_triggers, migrations.RunPython.noop),
+        migrations.RunPython(make_settings, migrations.RunPython.noop),
         migrations.RunPython(make_cache_table, migrations.RunPython.noop),
     ]

@@ -41,11 +41,21 @@ export class Tile {
     this.tell();
   }
 
-  /** The connection or the right is gone; `words` says what. */
+  /** The connection is gone; `words` says what. The last picture stays, greyed and with its age. */
   lost(words) {
     this.#lost = words;
     this.#state = null;
+    this.#delays = [];
+    this.#tellNames([]);
     this.tell();
+  }
+
+  /** The right to see is gone, and the picture with it. */
+  forget(words) {
+    this.#captured = this.#waiting = null;
+    this.#canvas.hidden = true;
+    this.#context.clearRect(0, 0, this.#canvas.width, this.#canvas.height);
+    this.lost(words);
   }
 
   /** The delays of the last seconds: {median, max}, or null when there are none. */

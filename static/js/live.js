@@ -19,8 +19,7 @@ function start() {
   const socket = new LiveSocket(root.dataset.page, wishes, {
     picture: (slug, captured, blob) => tiles.get(slug)?.picture(captured, blob),
     state: (slug, state) => tiles.get(slug)?.state(state),
-    error: (slug, error) => tiles.get(slug)?.lost(
-      error.code === "gone" || error.code === "not_found" ? "You may not watch this camera any more" : error.message),
+    error: (slug) => tiles.get(slug)?.forget("You may not watch this camera any more"),
     connection: (how) => connection(how, tiles),
   });
   for (const element of elements) {
@@ -38,8 +37,8 @@ function connection(how, tiles) {
     tiles.forEach((tile) => tile.lost("No connection"));
   }
   if (how === "out") {
-    say("You are logged out.");
-    tiles.forEach((tile) => tile.lost("Logged out"));
+    say("You are logged out. Load the page again to log in.");
+    tiles.forEach((tile) => tile.forget("Logged out"));
   }
 }
 

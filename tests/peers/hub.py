@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
@@ -14,9 +13,8 @@ import zmq
 from camera import bus
 from camera.engine import supervisor
 from camera.packets import CameraState, SourceConfig
+from camera.sources import Timeouts
 from tests.house import wait_for
-
-BASE = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True)
@@ -44,13 +42,16 @@ class Hub:
         self.router = bus.Router(self.context, self.ends.reports)
         self.viewers: dict[int, zmq.Socket[bytes]] = {}
 
-    def start(self, source: SourceConfig, camera: int = 7, **pipes: int) -> "subprocess.Popen[bytes]":
+    def start(
+        self, source: SourceConfig, camera: int = 7, timeouts: Timeouts | None = None, **pipes: int
+    ) -> "subprocess.Popen[bytes]":
         """The real process, started as the engine does it."""
         told: dict[str, object] = {
             "camera": camera,
             "token": f"token-{camera}-{len(self.processes)}",
             "source": asdict(source),
             "endpoints": self.ends.as_dict(),
+            "timeouts": asdict(timeouts or Timeouts()),
         }
         process = supervisor.spawn(told, **pipes)
         self.processes.append(process)
@@ -123,9 +124,11 @@ class Hub:
         self.proxy.join(2)
 
 
-def probe(source: SourceConfig) -> tuple[dict[str, Any], bytes]:
+def probe(source: SourceConfig, timeouts: Timeouts | None = None) -> tuple[dict[str, Any], bytes]:
     """What the real `--probe` says."""
     told: dict[str, object] = {"camera": 0, "token": "", "source": asdict(source)}
+    if timeouts is not None:
+        told["timeouts"] = asdict(timeouts)
     process = supervisor.spawn(told, "--probe", stdout=subprocess.PIPE)
     assert process.stdout and process.stdin
     output = process.stdout.read()
@@ -134,6 +137,3 @@ def probe(source: SourceConfig) -> tuple[dict[str, Any], bytes]:
     assert process.wait(5) == 0
     line, _, picture = output.partition(b"\n")
     return json.loads(line), picture
-
-
-PYTHON = sys.executable

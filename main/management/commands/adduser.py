@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts.models import Role, User
+from accounts.names import check_new
 from camera import ports
 
 
@@ -21,8 +22,9 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.ADDUSER_PASSWORD:
             raise CommandError("set ADDUSER_PASSWORD to the password: ADDUSER_PASSWORD=… manage.py adduser bob")
-        user = User(username=User.normalize_username(options["name"]), role=options["role"])
+        user = User(role=options["role"])
         try:
+            user.username = check_new(options["name"])
             validate_password(settings.ADDUSER_PASSWORD, user)
             user.set_password(settings.ADDUSER_PASSWORD)
             user.full_clean(exclude=["password"])

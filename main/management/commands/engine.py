@@ -1,6 +1,9 @@
 """M engine: keeps the cameras' processes running and turns what they report into rows."""
 
 import signal
+import time
+from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 from django.conf import settings
@@ -10,6 +13,21 @@ from camera import bus
 from camera.engine.loop import AlreadyRunningError, Engine, take_lock
 from main.serving.children import die_with_parent
 from main.viewings import end_unseen
+
+CLEAR_LOGINS_EVERY = 6 * 3600.0
+
+
+class ClearLogins:
+    """Removes expired log-in sessions from the database a few times a day; asked once a second."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._due = clock() + 60.0
+
+    def __call__(self) -> None:
+        if self._clock() >= self._due:
+            self._due = self._clock() + CLEAR_LOGINS_EVERY
+            import_module(settings.SESSION_ENGINE).SessionStore.clear_expired()
 
 
 class Command(BaseCommand):
@@ -26,7 +44,7 @@ class Command(BaseCommand):
         except AlreadyRunningError as error:
             raise CommandError(str(error)) from None
         with lock:
-            engine = Engine(bus.endpoints(settings.RUN_DIR, settings.ENGINE_NAME), jobs=[end_unseen])
+            engine = Engine(bus.endpoints(settings.RUN_DIR, settings.ENGINE_NAME), jobs=[end_unseen, ClearLogins()])
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda *_: engine.stop.set())
             engine.run()

@@ -1,0 +1,78 @@
+"""A camera made of GStreamer's RTSP server. Runs under the system's Python, which has gi:
+
+    /usr/bin/python3 rtsp_server.py '{"codec": "h264", "user": "admin", "password": "secret", "tls": false}'
+
+Prints its port and serves /cam (TCP and UDP) until stdin ends.
+"""
+
+import json
+import sys
+import threading
+
+import gi
+
+gi.require_version("Gst", "1.0")
+gi.require_version("GstRtsp", "1.0")
+gi.require_version("GstRtspServer", "1.0")
+from gi.repository import Gio, GLib, Gst, GstRtsp, GstRtspServer  # noqa: E402
+
+FAST = "tune=zerolatency speed-preset=ultrafast key-int-max=15"
+ENCODERS = {
+    "h264": f"x264enc {FAST} ! video/x-h264,profile=baseline ! rtph264pay name=pay0 pt=96 config-interval=-1",
+    "h265": f"x265enc {FAST} ! rtph265pay name=pay0 pt=96 config-interval=-1",
+    "jpeg": "jpegenc quality=80 ! rtpjpegpay name=pay0 pt=26",
+    "vp8": "vp8enc deadline=1 ! rtpvp8pay name=pay0 pt=96",
+}
+
+
+def protect(server: GstRtspServer.RTSPServer, user: str, password: str, digest: bool) -> None:
+    auth = GstRtspServer.RTSPAuth()
+    token = GstRtspServer.RTSPToken()
+    token.set_string("media.factory.role", "viewer")
+    if digest:
+        auth.set_supported_methods(GstRtsp.RTSPAuthMethod.DIGEST)
+        auth.add_digest(user, password, token)
+    else:
+        auth.add_basic(GstRtspServer.RTSPAuth.make_basic(user, password), token)
+    server.set_auth(auth)
+
+
+def main() -> None:
+    told = json.loads(sys.argv[1])
+    Gst.init(None)
+    server = GstRtspServer.RTSPServer()
+    server.set_address("127.0.0.1")
+    server.set_service("0")
+    factory = GstRtspServer.RTSPMediaFactory()
+    size = f"width={told.get('width', 320)},height={told.get('height', 240)},framerate={told.get('rate', 15)}/1"
+    source = f"videotestsrc is-live=true pattern={told.get('pattern', 'smpte')}"
+    factory.set_launch(f"( {source} ! video/x-raw,format=I420,{size} ! {ENCODERS[told.get('codec', 'h264')]} )")
+    factory.set_shared(True)
+    if told.get("user"):
+        protect(server, told["user"], told["password"], told.get("digest", True))
+        permissions = GstRtspServer.RTSPPermissions()
+        permissions.add_permission_for_role("viewer", "media.factory.access", True)
+        permissions.add_permission_for_role("viewer", "media.factory.construct", True)
+        factory.set_permissions(permissions)
+    if told.get("certificate"):
+        auth = server.get_auth() or GstRtspServer.RTSPAuth()
+        auth.set_tls_certificate(Gio.TlsCertificate.new_from_file(told["certificate"]))
+        if not told.get("user"):
+            token = GstRtspServer.RTSPToken()
+            token.set_string("media.factory.role", "viewer")
+            auth.set_default_token(token)
+            permissions = GstRtspServer.RTSPPermissions()
+            permissions.add_permission_for_role("viewer", "media.factory.access", True)
+            permissions.add_permission_for_role("viewer", "media.factory.construct", True)
+            factory.set_permissions(permissions)
+        server.set_auth(auth)
+    server.get_mount_points().add_factory("/cam", factory)
+    server.attach(None)
+    loop = GLib.MainLoop()
+    print(server.get_bound_port(), flush=True)
+    threading.Thread(target=lambda: (sys.stdin.read(), loop.quit()), daemon=True).start()
+    loop.run()
+
+
+if __name__ == "__main__":
+    main()
