@@ -21,7 +21,9 @@ import zmq.asyncio
 
 # A unix socket's path may have 107 characters; the longest name below adds 30.
 LONGEST_FOLDER = 75
-MEDIA_HWM = 4
+# A camera that is not taken from drops pictures at once; what passes on states of many cameras must not drop these.
+CAMERA_HWM = 4
+RELAY_HWM = 256
 STATE = "state"
 ENGINE = "engine"
 JPEG = "jpeg"
@@ -100,8 +102,8 @@ def connect(context: zmq.Context[Any], kind: int, endpoint: str, hwm: int, ident
 class MediaPublisher:
     """The publishing end of MEDIA. Not for sharing between threads."""
 
-    def __init__(self, context: zmq.Context[Any], endpoint: str) -> None:
-        self.socket = connect(context, zmq.XPUB, endpoint, MEDIA_HWM)
+    def __init__(self, context: zmq.Context[Any], endpoint: str, hwm: int = CAMERA_HWM) -> None:
+        self.socket = connect(context, zmq.XPUB, endpoint, hwm)
         self.wanted: set[bytes] = set()
 
     def send(self, name: bytes, header: dict[str, Any], payload: bytes = b"") -> bool:
@@ -138,7 +140,7 @@ class MediaProxy(threading.Thread):
         self._inlet, self._outlet = context.socket(zmq.XSUB), context.socket(zmq.XPUB)
         for socket in (self._inlet, self._outlet):
             socket.linger = 0
-            socket.sndhwm = socket.rcvhwm = MEDIA_HWM * 8
+            socket.sndhwm = socket.rcvhwm = RELAY_HWM
         # VERBOSER: the inlet counts subscriptions, so it must hear of every one that goes as well.
         self._outlet.setsockopt(zmq.XPUB_VERBOSER, 1)
         self._inlet.bind(ends.media_in)
@@ -156,7 +158,7 @@ class MediaSubscriber:
     """The web process's end of MEDIA, for asyncio."""
 
     def __init__(self, context: zmq.asyncio.Context, endpoint: str) -> None:
-        self.socket = connect(context, zmq.SUB, endpoint, MEDIA_HWM * 8)
+        self.socket = connect(context, zmq.SUB, endpoint, RELAY_HWM)
         # The same socket without asyncio: to drain it, asyncio's own answers to NOBLOCK only with futures.
         self._plain: zmq.Socket[bytes] = zmq.Socket.shadow(self.socket.underlying)
 

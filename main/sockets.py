@@ -156,7 +156,7 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             await self.tell({"pong": value, "now": time.time()})
 
     async def take_delay(self, value: object) -> None:
-        for slug, measured in value.items() if isinstance(value, dict) else ():
+        for slug, measured in value.items() if isinstance(value, dict) else [("", None)]:
             tile = self.tiles.get(slug)
             values = measured if isinstance(measured, dict) else {}
             median, longest = (number(values.get(name), 0, 3600) for name in ("median", "max"))

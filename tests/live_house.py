@@ -140,7 +140,8 @@ class Web:
 
     def socket(self, path: str = "/ws/live/", **headers: str) -> ClientConnection:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        return connect(f"ws://127.0.0.1:{self.port}{path}", additional_headers=named, open_timeout=10, max_size=None)
+        url = f"ws://127.0.0.1:{self.port}{path}"
+        return connect(url, additional_headers=named, open_timeout=10, max_size=None, legacy=True)
 
 
 def cookie_of(user: User) -> str:

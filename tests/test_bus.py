@@ -140,3 +140,17 @@ def test_a_command_without_an_engine_ends_at_its_deadline(ends: bus.Endpoints) -
     with pytest.raises(EngineDownError):
         ask_engine(ends.commands, "ping", {}, seconds=0.2)
     assert time.monotonic() - began < 2
+
+
+@pytest.mark.usefixtures("proxy")
+def test_the_states_of_many_cameras_arrive_in_one_burst(context: zmq.Context[Any], ends: bus.Endpoints) -> None:
+    publisher = bus.MediaPublisher(context, ends.media_in, bus.RELAY_HWM)
+    socket = bus.connect(context, zmq.SUB, ends.media_out, bus.RELAY_HWM)
+    socket.subscribe(b"state:")
+    asked(publisher, b"state:")
+    for camera in range(64):
+        assert publisher.send(bus.topic(bus.STATE, camera), {"camera": camera})
+    got: list[bytes] = []
+    wait_for(lambda: (socket.poll(50) and got.append(socket.recv_multipart()[0]), len(got) == 64)[1], 5, "64 states")
+    socket.close()
+    publisher.close()

@@ -57,7 +57,7 @@ class Engine:
         self._reports = bus.Router(self._context, ends.reports)
         self._commands = bus.Router(self._context, ends.commands)
         self._proxy.start()
-        self._publisher = bus.MediaPublisher(self._context, ends.media_in)
+        self._publisher = bus.MediaPublisher(self._context, ends.media_in, bus.RELAY_HWM)
         self._supervisor = Supervisor(ends, self._changed)
         self._wanted: queue.SimpleQueue[list[Wanted]] = queue.SimpleQueue()
         self._rows = Rows(self._wanted.put, jobs)

@@ -24,6 +24,8 @@ _ANNEX_B = {"h264": "h264_mp4toannexb", "hevc": "hevc_mp4toannexb"}
 # Seconds between two pictures, whatever the time stamps say.
 SHORTEST, LONGEST = 1 / 120, 2.0
 _UNKNOWN_RATE = 25.0
+# Of time a second in what is sent on: a film's own may be too coarse to tell two packets apart.
+_TICKS = 90000
 
 
 def open_file(request: Request) -> Source:
@@ -73,7 +75,8 @@ class FileSource:
         # The house's packets are Annex B, as network cameras send them, with the parameter sets at every key frame.
         bsf = _ANNEX_B.get(info.codec)
         self._filter = av.bitstream.BitStreamFilterContext(bsf, self._stream) if bsf else None
-        self.info = replace(info, extradata=b"") if bsf else info
+        self._tick = info.time_base
+        self.info = replace(info, extradata=b"" if bsf else info.extradata, time_base=1 / _TICKS)
 
     def __iter__(self) -> Iterator[Packet]:
         gate = JpegGate() if self.info.codec == "mjpeg" else None
@@ -95,13 +98,13 @@ class FileSource:
         rate = float(self._stream.average_rate or 0) or _UNKNOWN_RATE
         pace.begin(1 / rate)
         for data, key, pts, dts in self._pieces():
-            at = pace.step(None if dts is None else dts * self.info.time_base)
+            at = pace.step(None if dts is None else dts * self._tick)
             if self._request.wait(at - self._now()):
                 return
             if not self.info.extradata and key and self._filter is not None:
                 self.info = replace(self.info, extradata=parameter_sets(self.info.codec, data))
-            ticks = round(pace.media / self.info.time_base)
-            ahead = 0 if pts is None or dts is None else max(0, pts - dts)
+            ticks = round(pace.media * _TICKS)
+            ahead = 0 if pts is None or dts is None else max(0, round((pts - dts) * self._tick * _TICKS))
             yield Packet(data, key, time.time(), pts=ticks + ahead, dts=ticks)
 
     def _pieces(self) -> Iterator[tuple[bytes, bool, int | None, int | None]]:

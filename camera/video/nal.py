@@ -11,7 +11,7 @@ def units(data: bytes) -> list[bytes]:
     """The NAL units of an access unit, without their start codes."""
     starts = [match.end() for match in _START.finditer(data)]
     ends = [start - 3 for start in starts[1:]] + [len(data)]
-    return [unit for start, end in zip(starts, ends, strict=True) if (unit := data[start:end].rstrip(b"\0"))]
+    return [unit for start, end in zip(starts, ends, strict=False) if (unit := data[start:end].rstrip(b"\0"))]
 
 
 def unit_type(codec: str, unit: bytes) -> int:
