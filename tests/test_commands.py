@@ -2,13 +2,17 @@
 
 import os
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
+from django.db.migrations.recorder import MigrationRecorder
 
 from accounts.models import ApiToken, Role, User
 from camera.models import Camera
+from main.management.commands.serve import check_database, check_schema
 from main.models import AuditEntry
 
 STRONG = "correct horse battery"
@@ -120,3 +124,17 @@ def test_addtoken_prints_a_token_that_works_once_stored_as_a_digest(bob: User) -
     found = ApiToken.objects.valid(secret)
     assert found is not None and found.user == bob
     assert secret not in str(ApiToken.objects.values().get())
+
+
+def test_serve_refuses_a_database_of_a_newer_version(db: None) -> None:
+    MigrationRecorder(connection).record_applied("camera", "9999_from_the_future")
+    with pytest.raises(CommandError, match="newer Fairwatch"):
+        check_schema()
+
+
+def test_serve_refuses_a_damaged_database(tmp_path: Path, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = tmp_path / "db.sqlite3"
+    broken.write_bytes(b"SQLite format 3\0" + b"garbage" * 1000)
+    monkeypatch.setitem(settings.DATABASES["default"], "NAME", str(broken))
+    with pytest.raises(CommandError, match="damaged"):
+        check_database()

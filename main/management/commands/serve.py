@@ -1,6 +1,7 @@
 """M serve: the one command. Checks, migrates, starts engine and web, restarts what dies, stops all cleanly."""
 
 import http.client
+import io
 import signal
 import socket
 import sqlite3
@@ -13,6 +14,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError, connection
+from django.db.migrations.loader import MigrationLoader
 
 from accounts.setup import setup_link_secret
 from camera import bus
@@ -40,6 +42,16 @@ def check_database() -> None:
             raise CommandError(f"the database {path} is damaged ({verdict}); restore it from a backup", returncode=1)
     elif not path.parent.is_dir():
         raise CommandError(f"the folder of the database, {path.parent}, does not exist; make it or set DATABASE_URL")
+
+
+def check_schema() -> None:
+    """Stop where a newer Fairwatch has changed the database: this one would not know what its columns mean."""
+    loader = MigrationLoader(connection)
+    unknown = sorted(".".join(key) for key in loader.applied_migrations if key not in loader.disk_migrations)
+    if unknown:
+        raise CommandError(
+            f"the database was changed by a newer Fairwatch (it knows {unknown[-1]}); update, or restore a backup"
+        )
 
 
 def engine_answers() -> bool:
@@ -114,8 +126,11 @@ class Command(BaseCommand):
             except OSError as error:
                 raise CommandError(f"cannot make the folder {folder}: {error.strerror}") from None
         try:
-            call_command("check", verbosity=0)
+            call_command("check", stdout=io.StringIO())
+            check_schema()
             call_command("migrate", interactive=False, verbosity=0)
+            if connection.vendor == "sqlite":
+                Path(str(settings.DATABASES["default"]["NAME"])).chmod(0o600)
         except DatabaseError as error:
             raise CommandError(f"the database cannot be used: {error}") from None
         if first_run:
