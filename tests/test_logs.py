@@ -29,8 +29,8 @@ def _zone_is_read_afresh(monkeypatch: pytest.MonkeyPatch) -> None:
 def seen(user: User, camera: Camera, at: datetime, seconds: float = 180, **values: Any) -> ViewingSession:
     usual = {
         "user_name": user.username, "camera_name": camera.name, "camera_slug": camera.slug, "key": "k",
-        "transport": "page", "device": "Firefox on Android", "started_at": at, "last_seen_at": at + timedelta(seconds=seconds),
-        "ended_at": at + timedelta(seconds=seconds),
+        "transport": "page", "device": "Firefox on Android",
+        "started_at": at, "last_seen_at": at + timedelta(seconds=seconds), "ended_at": at + timedelta(seconds=seconds),
     }  # fmt: skip
     return ViewingSession.objects.create(user=user, camera=camera, **(usual | values))
 

@@ -2,11 +2,14 @@
 
 import json
 import struct
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import psutil
 import pytest
+from django.db import connection
 from django.test import Client
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection
@@ -424,3 +427,34 @@ def test_a_viewer_that_comes_back_at_once_is_not_written_as_gone(
     wait_for(lambda: ViewingSession.objects.get().last_seen_at > ViewingSession.objects.get().started_at, 5, "a write")
     assert ViewingSession.objects.get().left_at is None and LogLine.objects.count() == 1
     sockets[0].close()
+
+
+def test_open_sockets_hold_no_thread_and_no_database_connection(
+    web: Web, voice: Voice, yard: Camera, alice: User
+) -> None:
+    voice.online(yard.pk)
+    process, database = psutil.Process(), str(connection.settings_dict["NAME"])
+    cookie = cookie_of(alice)
+
+    def opened(number: int) -> list[ClientConnection]:
+        sockets = [web.socket(Cookie=cookie) for _ in range(number)]
+        for socket in sockets:
+            say(socket, {"watch": [{"camera": "yard"}]})
+            text(socket, "state")
+        return sockets
+
+    def held() -> tuple[int, int]:
+        # The client's library has two threads of its own for each socket.
+        ours = sum(not thread.name.endswith(("(recv_events)", "(keepalive)")) for thread in threading.enumerate())
+        return ours, sum(one.path == database for one in process.open_files())
+
+    sockets = opened(2)
+    connection.close()
+    threads, files = held()
+    sockets += opened(20)
+    connection.close()
+    wait_for(
+        lambda: held()[0] <= threads + 8 and held()[1] <= files + 2, 10, "threads and connections to be given back"
+    )
+    for socket in sockets:
+        socket.close()

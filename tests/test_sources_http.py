@@ -6,12 +6,14 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
 from camera.packets import Packet, Reason, SourceConfig, SourceError
 from camera.sources import Source, Timeouts, open_source
 from tests.peers import clips
+from tests.peers.certificates import outdated_certificate
 from tests.peers.http_camera import Answer, HttpCamera, Visit, http_camera, multipart, single, with_login
 
 PATIENCE = Timeouts(resolve=2, connect=2, open=2, silence=2)
@@ -326,6 +328,23 @@ def test_loopback_is_refused_unless_allowed() -> None:
     with http_camera(multipart(PICTURES)) as camera, pytest.raises(SourceError) as caught:
         open_source(SourceConfig("http", camera.url), threading.Event(), PATIENCE)
     assert caught.value.reason == Reason.REFUSED and not camera.asked
+
+
+def test_https_with_the_cameras_own_outdated_certificate(tmp_path: Path) -> None:
+    answer = with_login("basic", "admin", "p", multipart(PICTURES))
+    with (
+        http_camera(answer, outdated_certificate(tmp_path)) as camera,
+        opened(camera, username="admin", password="p") as source,
+    ):
+        assert camera.url.startswith("https:")
+        assert [packet.data for packet in itertools.islice(source, 4)] == PICTURES
+
+
+def test_tls_is_spoken_to_a_server_that_does_not() -> None:
+    with http_camera(lambda visit: visit.reply("200 OK")) as camera, pytest.raises(SourceError) as caught:
+        address = camera.url.replace("http:", "https:")
+        open_source(SourceConfig("http", address, allow_loopback=True), threading.Event(), HASTE)
+    assert caught.value.reason in (Reason.BAD_STREAM, Reason.NO_SIGNAL)
 
 
 def test_a_stop_ends_the_wait_between_two_pictures() -> None:

@@ -1,6 +1,5 @@
 """RTSP cameras: GStreamer's server as a real one, and servers that lie."""
 
-import datetime
 import itertools
 import re
 import threading
@@ -11,9 +10,6 @@ from pathlib import Path
 
 import av
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from camera.packets import Packet, Reason, SourceConfig, SourceError
 from camera.sources import Source, Timeouts, open_source
@@ -21,6 +17,7 @@ from camera.sources.describe import check_encodings
 from camera.sources.rtsp import options
 from camera.video.decode import Decoder
 from tests.conftest import shared_file
+from tests.peers.certificates import outdated_certificate
 from tests.peers.http_camera import digest_is_right
 from tests.peers.hub import probe
 from tests.peers.rtsp import SDP, Liar, fake_camera, gstreamer, liar, rtsp
@@ -87,27 +84,9 @@ def test_a_codec_that_is_not_read_is_named_before_anything_is_decoded() -> None:
     assert error.reason == Reason.BAD_STREAM and "VP8" in error.detail
 
 
-@pytest.fixture
-def certificate(tmp_path: Path) -> Path:
-    """A self-signed certificate and its key in one file, as cameras make them."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "camera")])
-    now = datetime.datetime.now(datetime.UTC)
-    made = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=800))
-        .not_valid_after(now - datetime.timedelta(days=1))
-        .sign(key, hashes.SHA256())
-    )
-    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    path = tmp_path / "camera.pem"
-    path.write_bytes(made.public_bytes(serialization.Encoding.PEM) + pem)
-    return path
-
-
 @pytest.mark.peers
-def test_rtsps_with_the_cameras_own_outdated_certificate(certificate: Path) -> None:
-    with gstreamer(certificate=str(certificate)) as url, opened(url) as source:
+def test_rtsps_with_the_cameras_own_outdated_certificate(tmp_path: Path) -> None:
+    with gstreamer(certificate=str(outdated_certificate(tmp_path))) as url, opened(url) as source:
         assert next(iter(source)).key
 
 

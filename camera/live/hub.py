@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
-import zmq
 import zmq.asyncio
 from django.conf import settings
 from django.db import DatabaseError, connections
@@ -36,22 +35,6 @@ def read_viewer_fps() -> float:
         connections.close_all()
 
 
-class Subscriber(bus.MediaSubscriber):
-    async def receive(self) -> list[tuple[bytes, dict[str, Any], bytes]]:
-        """Wait for messages and take all there are: the newest of each topic, older ones dropped."""
-        newest: dict[bytes, tuple[dict[str, Any], bytes]] = {}
-        waiting = zmq.Socket.shadow(self.socket)  # the asyncio socket gives a future even for what is there already
-        parts: list[bytes] = await self.socket.recv_multipart()  # type: ignore[misc]
-        while True:
-            header = bus.decode(parts[1]) if len(parts) == 3 else None
-            if header is not None:
-                newest[parts[0]] = (header, parts[2])
-            try:
-                parts = waiting.recv_multipart(zmq.NOBLOCK)
-            except zmq.Again:
-                return [(name, header, payload) for name, (header, payload) in newest.items()]
-
-
 class Hub:
     """One for each process. Any thread may ask `state` and `engine_up`; the rest belongs to the event loop."""
 
@@ -65,7 +48,7 @@ class Hub:
         self._endpoint = endpoint
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tasks: list[asyncio.Task[None]] = []
-        self._subscriber: Subscriber | None = None
+        self._subscriber: bus.MediaSubscriber | None = None
         self._feeds: dict[int, Feed] = {}
         self._policy_bell = Bell()
         self._states: dict[int, tuple[float, CameraState]] = {}
@@ -82,7 +65,7 @@ class Hub:
         self._loop, self._feeds, self._policy_bell, self.closing = loop, {}, Bell(), False
         self._started = time.monotonic()
         context = zmq.asyncio.Context()
-        self._subscriber = Subscriber(context, self._endpoint)
+        self._subscriber = bus.MediaSubscriber(context, self._endpoint)
         for name in (f"{bus.STATE}:".encode(), bus.topic(bus.ENGINE)):
             self._subscriber.subscribe(name)
         self._tasks = [
@@ -140,7 +123,7 @@ class Hub:
         state = self.state(camera)
         return state.state == StateName.ONLINE or captured_at >= state.since
 
-    async def _read(self, context: zmq.asyncio.Context, subscriber: Subscriber) -> None:
+    async def _read(self, context: zmq.asyncio.Context, subscriber: bus.MediaSubscriber) -> None:
         try:
             while True:
                 await self._read_once(subscriber)
@@ -148,7 +131,7 @@ class Hub:
             subscriber.close()
             context.term()
 
-    async def _read_once(self, subscriber: Subscriber) -> None:
+    async def _read_once(self, subscriber: bus.MediaSubscriber) -> None:
         for name, header, payload in await subscriber.receive():
             try:
                 self._take(name, header, payload)

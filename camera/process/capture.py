@@ -123,12 +123,13 @@ class Capture:
         self._keeper.opened(info, silence(self._config, self._timeouts))
         self._sink.opened(info)
         watch = FreezeWatch(info)
-        logger.info("open: %s %dx%d", info.codec, info.width, info.height)
+        logger.info("open: %s", info.codec)
         for packet in source:
             if source.info is not info:
                 info = source.info
                 watch = FreezeWatch(info)
                 self._keeper.streams(info)
+                logger.info("pictures: %s %dx%d", info.codec, info.width, info.height)
                 self._sink.opened(info)
             is_frozen = self._config.kind not in _NEVER_FROZEN and watch.frozen(packet, self._clock.monotonic())
             self._keeper.packet(packet, is_frozen)

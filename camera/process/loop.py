@@ -41,7 +41,8 @@ class CameraProcess:
         self._topic = bus.topic(bus.JPEG, configuration.camera)
         clock = RealClock()
         self._state_changed = threading.Event()
-        self._slot = LiveSlot(self.wake)
+        self._wanted = False
+        self._slot = LiveSlot(self._on_picture)
         self._keeper = StateKeeper(configuration.camera, clock, self._slot.open, self._on_state)
         self._transcoder = Transcoder(self._slot, self._keeper.blind)
         output = LiveOutput(self._slot, self._transcoder)
@@ -60,6 +61,10 @@ class CameraProcess:
         """Leave at the next turn of the loop; from any thread or signal handler."""
         self._over = True
         self.wake()
+
+    def _on_picture(self) -> None:
+        if self._wanted:
+            self.wake()
 
     def _on_state(self) -> None:
         self._state_changed.set()
@@ -87,30 +92,26 @@ class CameraProcess:
             os.eventfd_read(self._wake)
         if self._state_changed.is_set():
             self._say_state()
-        self._subscriptions()
+        has_newcomer = self._subscriptions()
         frame = self._slot.take()
-        if frame is not None and self._topic in self._media.wanted:
+        if frame is None and has_newcomer:
+            frame = self._slot.newest()
+        if frame is not None and self._wanted:
             self._publish(frame)
         for header, _ in self._reports.commands():
             self._reports.reply(str(header.get("id", "")), {"error": "unknown command"})
 
-    def _subscriptions(self) -> None:
-        was_wanted = self._topic in self._media.wanted
-        again = self._topic in list(self._media.subscriptions())
-        is_wanted = self._topic in self._media.wanted
-        if is_wanted != was_wanted:
-            self._transcoder.watch(is_wanted)
-        if was_wanted and not is_wanted and not self._capture_passes_through:
+    def _subscriptions(self) -> bool:
+        """Who looks; True when somebody has just come."""
+        was_wanted = self._wanted
+        has_newcomer = self._topic in list(self._media.subscriptions())
+        self._wanted = self._topic in self._media.wanted
+        if self._wanted != was_wanted:
+            self._transcoder.watch(self._wanted)
+        if was_wanted and not self._wanted and self._keeper.state().codec != "mjpeg":
             # Nobody keeps it up to date from here on; whoever comes next gets a new one.
             self._slot.clear()
-        newest = self._slot.newest()
-        if again and newest is not None:
-            self._slot.take()
-            self._publish(newest)
-
-    @property
-    def _capture_passes_through(self) -> bool:
-        return self._keeper.state().codec == "mjpeg"
+        return has_newcomer
 
     def _publish(self, frame: Frame) -> None:
         self._keeper.sized(frame.width, frame.height)

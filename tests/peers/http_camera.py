@@ -5,9 +5,11 @@ import contextlib
 import hashlib
 import re
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 Answer = Callable[["Visit"], None]
 
@@ -36,8 +38,12 @@ class Visit:
 class HttpCamera:
     """`answer` is called for each request; `asked` lists them. `over` is set when the test ends."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: Answer, certificate: Path | None = None) -> None:
         self.answer, self.over = answer, threading.Event()
+        self._tls: ssl.SSLContext | None = None
+        if certificate is not None:
+            self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self._tls.load_cert_chain(certificate)
         self.asked: list[Visit] = []
         self.connections = 0
         self._open: list[socket.socket] = []
@@ -47,7 +53,7 @@ class HttpCamera:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/video"
+        return f"http{'s' if self._tls else ''}://127.0.0.1:{self.port}/video"
 
     def _accept(self) -> None:
         while True:
@@ -62,6 +68,8 @@ class HttpCamera:
     def _serve(self, sock: socket.socket) -> None:
         data = b""
         try:
+            if self._tls is not None:
+                sock = self._tls.wrap_socket(sock, server_side=True)
             while not self.over.is_set():
                 while b"\r\n\r\n" not in data:
                     piece = sock.recv(8192)
@@ -91,8 +99,8 @@ class HttpCamera:
 
 
 @contextmanager
-def http_camera(answer: Answer) -> Iterator[HttpCamera]:
-    camera = HttpCamera(answer)
+def http_camera(answer: Answer, certificate: Path | None = None) -> Iterator[HttpCamera]:
+    camera = HttpCamera(answer, certificate)
     try:
         yield camera
     finally:
