@@ -1,35 +1,59 @@
-"""A device in words, from what its browser says of itself. Good enough to recognise one's own; no proof of anything."""
+"""A User-Agent in words people use: "Firefox on Android", "VLC", "curl". It is what the viewer says, no proof."""
 
-# First hit counts: many browsers name their competitors too.
-_BROWSERS = (
+import re
+
+# In this order: everybody claims to be Mozilla, Edge claims to be Chrome, and Chrome claims to be Safari.
+BROWSERS = (
     ("Edg", "Edge"),
     ("OPR/", "Opera"),
-    ("SamsungBrowser", "Samsung browser"),
-    ("Firefox/", "Firefox"),
+    ("SamsungBrowser", "Samsung Internet"),
+    ("Firefox", "Firefox"),
     ("FxiOS", "Firefox"),
     ("CriOS", "Chrome"),
-    ("Chrome/", "Chrome"),
-    ("Safari/", "Safari"),
-    ("VLC", "VLC"),
-    ("HomeAssistant", "Home Assistant"),
-    ("curl/", "curl"),
-    ("python", "a Python program"),
+    ("Chromium", "Chromium"),
+    ("Chrome", "Chrome"),
+    ("Safari", "Safari"),
 )
-_SYSTEMS = (
+SYSTEMS = (
     ("iPhone", "iPhone"),
     ("iPad", "iPad"),
+    ("Web0S", "a television"),
+    ("Tizen", "a television"),
+    ("SmartTV", "a television"),
+    ("SMART-TV", "a television"),
     ("Android", "Android"),
     ("CrOS", "Chromebook"),
     ("Windows", "Windows"),
-    ("Mac OS X", "Mac"),
+    ("Macintosh", "Mac"),
     ("Linux", "Linux"),
 )
+PROGRAMS = (
+    ("VLC", "VLC"),
+    ("LibVLC", "VLC"),
+    ("HomeAssistant", "Home Assistant"),
+    ("Home Assistant", "Home Assistant"),
+    ("Lavf", "FFmpeg"),
+    ("GStreamer", "GStreamer"),
+    ("mpv", "mpv"),
+    ("Kodi", "Kodi"),
+)
+LONGEST = 60
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
 
 
-def device_name(user_agent: str) -> str:
-    """«Chrome on Android», at most 60 letters; «Unknown device» for what tells nothing."""
-    browser = next((name for mark, name in _BROWSERS if mark.lower() in user_agent.lower()), "")
-    system = next((name for mark, name in _SYSTEMS if mark in user_agent), "")
-    if browser and system:
-        return f"{browser} on {system}"
-    return browser or system or "Unknown device"
+def _first(table: tuple[tuple[str, str], ...], agent: str) -> str:
+    return next((words for mark, words in table if mark in agent), "")
+
+
+def device_words(agent: str) -> str:
+    """At most 60 characters, without control characters; empty when the viewer does not say."""
+    agent = _CONTROL.sub("", agent).strip()[:400]
+    program = _first(PROGRAMS, agent)
+    if program:
+        return program
+    browser, system = _first(BROWSERS, agent), _first(SYSTEMS, agent)
+    if browser:
+        return f"{browser} on {system}" if system else browser
+    if system and agent.startswith("Mozilla"):
+        return f"a browser on {system}"
+    return agent.partition("/")[0].partition(" ")[0][:LONGEST]

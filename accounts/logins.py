@@ -13,7 +13,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
-from accounts.devices import device_name
+from accounts.devices import device_words
 from accounts.models import User
 
 BEGAN = "login_began"
@@ -40,7 +40,7 @@ def note_login(request: HttpRequest | None, **kwargs: Any) -> None:
         return
     request.session[BEGAN] = {
         "at": timezone.now().isoformat(timespec="seconds"),
-        "device": device_name(request.headers.get("User-Agent", "")),
+        "device": device_words(request.headers.get("User-Agent", "")) or "Unknown device",
         "address": request.META.get("REMOTE_ADDR", ""),
     }
 

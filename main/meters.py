@@ -14,7 +14,6 @@ from camera.live.hub import current_hub
 from camera.models import Camera
 from camera.packets import StateName
 from main.models import ViewingSession
-from main.states import state_of
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 
@@ -45,7 +44,7 @@ def _cameras() -> Iterator[Metric]:
     states: Counter[str] = Counter({str(name): 0 for name in StateName})
     fps: dict[str, float] = {}
     for pk, slug, enabled in Camera.objects.order_by("pk").values_list("pk", "slug", "enabled"):
-        state = state_of(pk)
+        state = current_hub().state(pk)
         states[state.state if enabled else StateName.DISABLED] += 1
         fps[slug] = state.fps if enabled else 0.0
     yield _gauge("fairwatch_cameras", "Cameras by state.", dict(states), "state")

@@ -17,13 +17,13 @@ from django.http import parse_cookie
 from django.http.request import split_domain_port, validate_host
 from django.urls import path, re_path
 
+from accounts.devices import device_words
 from camera.access import ANONYMOUS, Actor
 from camera.live.feed import Bell
 from camera.live.hub import running_hub
 from camera.models import Camera, Right
 from main import viewings
 from main.actors import Login, again, token_actor
-from main.devices import device_words
 from main.presence import LOGGED_OUT, Watch
 from main.tiles import Tile, TileWish, WishError, wishes
 from main.viewings import Transport, Visitor

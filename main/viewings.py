@@ -14,11 +14,11 @@ from django.db.models import BigIntegerField, Case, F, Q, Value, When
 from django.http import HttpRequest
 from django.utils import timezone
 
+from accounts.devices import device_words
 from accounts.models import digest
 from camera.access import Actor
 from camera.models import Camera
 from main.actors import Login
-from main.devices import device_words
 from main.models import LogLine, ViewingSession
 
 Transport = ViewingSession.Transport
@@ -86,7 +86,7 @@ def join(visitor: Visitor, camera: Camera, page: str, transport: str) -> Viewing
         if page and mine.update(left_at=None, last_seen_at=now):
             found = mine.order_by("-pk").first()
             if found is not None:
-                return found
+                return _looks_by(found, transport)
         return _open(
             ViewingSession(
                 user_id=visitor.actor.user_id,
@@ -101,6 +101,14 @@ def join(visitor: Visitor, camera: Camera, page: str, transport: str) -> Viewing
             ),
             now,
         )
+
+
+def _looks_by(row: ViewingSession, transport: str) -> ViewingSession:
+    """A page was opened first; how it shows the camera is known when its socket or stream joins."""
+    if row.transport == Transport.PAGE != transport:
+        row.transport = transport
+        row.save(update_fields=["transport"])
+    return row
 
 
 def _open(row: ViewingSession, now: datetime) -> ViewingSession:

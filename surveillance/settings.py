@@ -164,6 +164,7 @@ LOGGING: dict[str, Any] = {
     "loggers": {
         "django.server": {"level": "WARNING"},
         "django.request": {"level": "ERROR"},
-        "django.channels.server": {"level": "WARNING"},
+        # uvicorn tells of each socket that comes and goes under this name.
+        "uvicorn.error": {"level": "WARNING"},
     },
 }

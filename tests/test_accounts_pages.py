@@ -9,7 +9,6 @@ from django.http import HttpRequest, HttpResponse
 from django.test import Client
 from django.urls import path
 
-from accounts.devices import device_name
 from accounts.models import ApiToken, Role, User
 from camera.models import Camera
 from main.models import AuditEntry
@@ -80,24 +79,6 @@ def test_only_ones_own_token_is_deleted(bob: User, charlie: User, alice: User, c
     assert client_of(bob).get(f"/me/tokens/{token.pk}/delete/").status_code == 405
     assert client_of(bob).post(f"/me/tokens/{token.pk}/delete/").status_code == 302
     assert not ApiToken.objects.exists()
-
-
-@pytest.mark.parametrize(
-    ("agent", "name"),
-    [
-        (PHONE, "Chrome on Android"),
-        (
-            "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605 Version/18.0 Safari/604",
-            "Safari on iPhone",
-        ),
-        ("Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0", "Firefox on Windows"),
-        ("VLC/3.0.21 LibVLC/3.0.21", "VLC"),
-        ("", "Unknown device"),
-        ("<script>alert(1)</script>" * 400, "Unknown device"),
-    ],
-)
-def test_devices_in_words(agent: str, name: str) -> None:
-    assert device_name(agent) == name
 
 
 @pytest.mark.parametrize(

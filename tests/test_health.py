@@ -244,7 +244,9 @@ def test_the_api_tells_what_the_engine_says(client_of: ClientOf, alice: User, ya
     )
     nonsense = asdict(CameraState(mad.pk, "online")) | {"width": 1.5, "clock": "x"}
     voice.say(
-        asdict(state), nonsense, until=lambda: voice.hub.state(mad.pk).clock == "x" and voice.hub.state(yard.pk).fps
+        asdict(state),
+        nonsense,
+        until=lambda: voice.hub.state(mad.pk).reason == "BAD_STREAM" and voice.hub.state(yard.pk).fps,
     )
     items = {camera["slug"]: camera for camera in client_of(alice).get("/api/v1/cameras").json()["items"]}
     told = items["yard"]

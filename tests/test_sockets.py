@@ -385,7 +385,7 @@ def test_the_socket_of_a_page_joins_its_session_and_leaving_ends_it(
         text(socket, "cameras")
         socket.close()
     row = ViewingSession.objects.get()
-    assert row.transport == "page"
+    assert row.transport == "websocket"
     began = time.monotonic()
     wait_for(lambda: ViewingSession.objects.get().left_at, 3, "the leaving")
     wait_for(viewings.end_unseen, 10, "the end")

@@ -202,12 +202,14 @@ def sound(state: CameraState) -> CameraState:
     anything; that must not spoil what viewers of the others see. Raises ValueError without a camera's number."""
     if type(state.camera) is not int:
         raise ValueError("no camera")
-    words = (state.detail, state.clock, state.codec)
-    numbers = (state.since, state.fps, state.width, state.height, state.last_frame_at or 0.0)
+    words = (state.state, state.reason or "", state.detail, state.clock, state.codec)
+    numbers = (state.since, state.fps, state.last_frame_at or 0.0)
     good = (
-        state.state in set(StateName)
+        all(isinstance(word, str) and len(word) <= 300 for word in words)
+        and state.state in set(StateName)
         and (state.reason or Reason.NO_SIGNAL) in set(Reason)
-        and all(isinstance(word, str) and len(word) <= 300 for word in words)
+        and state.clock in ("arrival", "source")
+        and all(type(size) is int and 0 <= size < 100_000 for size in (state.width, state.height))
         # Until the year 9999: later ones no calendar knows.
         and all(isinstance(one, int | float) and math.isfinite(one) and 0 <= one < 2.5e11 for one in numbers)
     )

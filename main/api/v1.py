@@ -9,6 +9,7 @@ from django.http import Http404, HttpRequest
 from ninja import Query, Router
 
 from camera.access import Actor, camera_for
+from camera.live.hub import current_hub
 from camera.models import Camera, Right
 from camera.packets import StateName
 from camera.redact import redact
@@ -17,7 +18,6 @@ from main.api.auth import HOUSE_AUTH
 from main.api.house_api import DocsPage, HouseAPI
 from main.api.schemas import SLUG, CameraOut, CameraPage, Cursor, ErrorOut, ViewingFilter, ViewingPage, parse_time, utc
 from main.models import ViewingSession
-from main.states import state_of
 
 PAGE = 100
 SOURCE_PREFIXES = {"v4l2": "device:"}
@@ -74,7 +74,7 @@ def _describe(actor: Actor, found: list[Camera]) -> list[dict[str, Any]]:
 
 
 def _camera(camera: Camera, managed: bool, viewers: int) -> dict[str, Any]:
-    state = state_of(camera.pk)
+    state = current_hub().state(camera.pk)
     on = camera.enabled
     return {
         "slug": camera.slug,

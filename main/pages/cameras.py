@@ -10,6 +10,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from camera.access import Actor, camera_for, may_add
 from camera.addresses import KINDS
+from camera.live.hub import current_hub
 from camera.models import Camera, Right
 from camera.packets import REASON_TEXT, CameraState, StateName
 from main.actors import session_actor
@@ -17,7 +18,6 @@ from main.camera_changes import delete_camera, save_camera
 from main.forms import CameraForm, grants_of
 from main.models import ViewingSession
 from main.pages.source_hints import hints
-from main.states import state_of
 from main.try_source import Outcome, try_source
 
 # State by word and shape: the same five everywhere.
@@ -43,7 +43,7 @@ def index(request: HttpRequest) -> HttpResponse:
             "kind": KINDS.get(camera.kind, camera.kind),
             "may_watch": camera.pk in watched,
             "may_manage": camera.pk in managed,
-            **_state(camera, state_of(camera.pk)),
+            **_state(camera, current_hub().state(camera.pk)),
         }
         for camera in cameras
     ]

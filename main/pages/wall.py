@@ -12,11 +12,11 @@ from django.views.decorators.http import require_safe
 
 from accounts.models import User
 from camera.access import Actor, may_add
+from camera.live.hub import current_hub
 from camera.models import Camera, Right
 from camera.packets import REASON_TEXT, CameraState, StateName
 from main import viewings
 from main.actors import session_actor
-from main.states import state_of
 
 # State by word and shape; colour only as a third voice.
 SHAPES: dict[str, tuple[str, str]] = {
@@ -69,7 +69,7 @@ def _wall(request: HttpRequest) -> HttpResponse:
     tiles = [
         {
             "camera": camera,
-            "told": told(state_of(camera.pk)),
+            "told": told(current_hub().state(camera.pk)),
             "others": [name for name in names[camera.pk] if name != actor.name],
         }
         for camera in cameras

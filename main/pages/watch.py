@@ -17,14 +17,13 @@ from django.views.decorators.http import require_safe
 from camera.access import camera_for, rights_on
 from camera.live import mjpeg
 from camera.live.feed import Bell, Picture
-from camera.live.hub import Hub, running_hub
+from camera.live.hub import Hub, current_hub, running_hub
 from camera.models import Right
 from camera.packets import REASON_TEXT, CameraState, Reason, StateName
 from main import viewings
 from main.actors import Login, session_actor, stream_actor
 from main.pages.wall import told
 from main.presence import Watch
-from main.states import state_of
 from main.viewings import FRAME_PAGE, Transport
 from main.watchers import current_watchers, running_watchers
 
@@ -57,8 +56,8 @@ def watch(request: HttpRequest, slug: str) -> HttpResponse:
         "page": page,
         "me": actor.name,
         "zone": timezone.get_current_timezone_name(),
-        "state": state_of(camera.pk),
-        "told": told(state_of(camera.pk)),
+        "state": current_hub().state(camera.pk),
+        "told": told(current_hub().state(camera.pk)),
         "watching": viewings.names_watching([camera.pk])[camera.pk],
         "may_manage": Right.MANAGE in rights,
         "reads_log": Right.LOG in rights,

@@ -8,6 +8,7 @@ import uvicorn
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from camera.live.hub import current_hub
 from main.serving.certificates import ensure_certificates
 from main.serving.children import die_with_parent
 from main.serving.listen import BindError, listen, split_bind
@@ -50,6 +51,14 @@ def uvicorn_config() -> uvicorn.Config:
     )
 
 
+class HouseServer(uvicorn.Server):
+    """Ends the live streams as soon as it is told to stop, instead of waiting for viewers who never leave."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await current_hub().stop()
+        await super().shutdown(sockets)
+
+
 class Command(BaseCommand):
     help = "Run the web process. Usually started by `serve`."
 
@@ -69,4 +78,4 @@ class Command(BaseCommand):
                 sock = listen(*split_bind(options["bind"]))
             except BindError as error:
                 raise CommandError(str(error), returncode=3) from None
-        uvicorn.Server(uvicorn_config()).run(sockets=[sock])
+        HouseServer(uvicorn_config()).run(sockets=[sock])
