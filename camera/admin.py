@@ -31,6 +31,7 @@ WEB_COLUMNS = [
     "name", "slug", "kind", "address", "username", "sealed_password", "transport", "poll_fps", "enabled", "keeper",
     "position",
 ]  # fmt: skip
+HIDDEN = "***"
 TAKEN_SLUGS = ("add", "test")  # pages of /cameras/
 
 
@@ -60,25 +61,37 @@ class CameraAdminForm(CameraModelForm):
         self._fault = ""
         self.before: dict[str, Any] = {}
         self.password_changed = False
+        self.hidden_part_changed = False
+        stored: Camera | None = kwargs.get("instance")
+        self._stored = Address(stored.kind, stored.address) if stored is not None and stored.pk else None
         super().__init__(self._taken_apart(data), *args, **kwargs)
-        if self.instance.pk:
-            self.initial["source"] = self.instance.source
+        if self._stored is not None:
+            self.initial["source"] = redact(self._stored.source)
 
     def _taken_apart(self, data: QueryDict | None) -> QueryDict | None:
         if data is None or "source" not in data:
             return data
         data = data.copy()
         source = str(data["source"]).strip()
+        if self._stored is not None and source == redact(self._stored.source):
+            self._address = self._stored
+            return data
         try:
-            self._address = parse_source(source)
+            self._address = self._read(source)
         except AddressError as error:
             self._fault = str(error)
-            data["source"] = source.rpartition("@")[2]
+            data["source"] = redact(source.rpartition("@")[2])
             return data
-        data["source"] = self._address.source
+        data["source"] = redact(self._address.source)
         data["username"] = self._address.username or data.get("username", "")
         data["new_password"] = data.get("new_password", "") or self._address.password
         return data
+
+    @staticmethod
+    def _read(source: str) -> Address:
+        if HIDDEN in source:
+            raise AddressError(f"{HIDDEN} stands for a hidden part of the address; type the whole address again.")
+        return parse_source(source)
 
     def clean_slug(self) -> str:
         slug: str = self.cleaned_data["slug"]
@@ -89,6 +102,8 @@ class CameraAdminForm(CameraModelForm):
     def clean_source(self) -> str:
         if self._address is None:
             raise forms.ValidationError(self._fault or "The address cannot be read.")
+        if len(self._address.address) > 500:
+            raise forms.ValidationError("The address is too long (at most 500 characters).")
         return self._address.source
 
     def fill(self, camera: Camera) -> None:
@@ -96,6 +111,9 @@ class CameraAdminForm(CameraModelForm):
         assert self._address is not None
         new = self.cleaned_data["new_password"]
         moved = bool(camera.pk) and not _same_host(Address(camera.kind, camera.address), self._address)
+        self.hidden_part_changed = camera.address != self._address.address and redact(camera.source) == redact(
+            self._address.source
+        )
         camera.kind, camera.address = self._address.kind, self._address.address
         if new or (moved and camera.sealed_password):
             camera.set_password(new)
@@ -185,9 +203,11 @@ class CameraAdmin(CameraBase):
 
     @admin.display(description="password")
     def password_state(self, camera: Camera) -> str:
-        if not camera.sealed_password:
-            return "none is stored"
-        return "must be entered again: SECRET_KEY has changed" if camera.password_lost else "one is stored"
+        if camera.address_lost:
+            return "the address must be entered again, whole: SECRET_KEY has changed"
+        if camera.password_lost:
+            return "must be entered again: SECRET_KEY has changed"
+        return "one is stored" if camera.sealed_password else "none is stored"
 
     @admin.display(description="pages")
     def pages(self, camera: Camera) -> str:
@@ -210,6 +230,8 @@ class CameraAdmin(CameraBase):
         super().save_related(request, form, formsets, change)
         camera: Camera = form.instance
         after = described(camera) | ({"password": "«changed»"} if form.password_changed else {})
+        if form.hidden_part_changed:
+            after["hidden part of the address"] = "«changed»"
         ports.on_change(
             str(request.user), f"{'changed' if change else 'added'} camera {camera.slug}", form.before, after
         )

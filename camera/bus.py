@@ -14,10 +14,13 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import zmq
-import zmq.asyncio
+
+if TYPE_CHECKING:
+    # 9 MB that a camera process, which uses this file too, has no need of.
+    import zmq.asyncio
 
 # A unix socket's path may have 107 characters; the longest name below adds 30.
 LONGEST_FOLDER = 75
@@ -157,7 +160,7 @@ class MediaProxy(threading.Thread):
 class MediaSubscriber:
     """The web process's end of MEDIA, for asyncio."""
 
-    def __init__(self, context: zmq.asyncio.Context, endpoint: str) -> None:
+    def __init__(self, context: "zmq.asyncio.Context", endpoint: str) -> None:
         self.socket = connect(context, zmq.SUB, endpoint, RELAY_HWM)
         # The same socket without asyncio: to drain it, asyncio's own answers to NOBLOCK only with futures.
         self._plain: zmq.Socket[bytes] = zmq.Socket.shadow(self.socket.underlying)

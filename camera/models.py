@@ -9,6 +9,8 @@ from django.utils.text import slugify
 
 from camera import vault
 from camera.addresses import KINDS, Address
+from camera.fields import AddressField, LostQuery
+from camera.names import check_name
 from camera.packets import Reason, SourceConfig, StateName
 
 if TYPE_CHECKING:
@@ -47,7 +49,7 @@ class CameraQuerySet(models.QuerySet["Camera"]):
 class Camera(models.Model):
     """A camera of the house. Columns from `state` on are the engine's to write, the others web's and commands'."""
 
-    name = models.CharField(max_length=60)
+    name = models.CharField(max_length=60, validators=[check_name])
     slug = models.SlugField(
         max_length=60,
         unique=True,
@@ -59,7 +61,7 @@ class Camera(models.Model):
         help_text="The camera's name in addresses.",
     )
     kind = models.CharField(max_length=10, choices=list(KINDS.items()))
-    address = models.CharField(max_length=500, blank=True)
+    address = AddressField(max_length=500, blank=True)
     username = models.CharField("user name", max_length=100, blank=True)
     sealed_password = models.TextField(blank=True, editable=False)
     transport = models.CharField(
@@ -109,8 +111,13 @@ class Camera(models.Model):
 
     @property
     def password_lost(self) -> bool:
-        """True when the password was sealed with another SECRET_KEY and must be entered again."""
-        return vault.unseal(self.sealed_password) is None
+        """True when the password, or the address's query, was sealed with another SECRET_KEY: to be entered again."""
+        return self.address_lost or vault.unseal(self.sealed_password) is None
+
+    @property
+    def address_lost(self) -> bool:
+        """True when the address has lost what stood behind its `?`."""
+        return isinstance(self.address, LostQuery)
 
     def set_password(self, password: str) -> None:
         self.sealed_password = vault.seal(password)
@@ -118,7 +125,7 @@ class Camera(models.Model):
     def source_config(self) -> SourceConfig:
         return SourceConfig(
             kind=self.kind,
-            address=self.address,
+            address=str(self.address),
             username=self.username,
             password=vault.unseal(self.sealed_password) or "",
             transport=self.transport,

@@ -1,5 +1,6 @@
 """The plain values that pass between the rooms: no framework, no pixels, no I/O."""
 
+import math
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -76,6 +77,8 @@ class Frame:
     width: int = 0
     height: int = 0
     seq: int = 0
+    # Seconds from picture to picture that the camera is asked for; 0 when it sends as it likes.
+    every: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +102,25 @@ class CameraState:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "CameraState":
         return cls(**{name: values[name] for name in cls.__dataclass_fields__ if name in values})
+
+
+def sound(state: CameraState) -> CameraState:
+    """`state` when all its values are of the right kind. A camera process that a hostile stream has taken over may say
+    anything; that must not spoil what viewers of the others see. Raises ValueError without a camera's number."""
+    if type(state.camera) is not int:
+        raise ValueError("no camera")
+    words = (state.state, state.reason or "", state.detail, state.clock, state.codec)
+    numbers = (state.since, state.fps, state.last_frame_at or 0.0)
+    good = (
+        all(isinstance(word, str) and len(word) <= 300 for word in words)
+        and state.state in set(StateName)
+        and (state.reason or Reason.NO_SIGNAL) in set(Reason)
+        and state.clock in ("arrival", "source")
+        and all(type(size) is int and 0 <= size < 100_000 for size in (state.width, state.height))
+        # Until the year 9999: later ones no calendar knows.
+        and all(isinstance(one, int | float) and math.isfinite(one) and 0 <= one < 2.5e11 for one in numbers)
+    )
+    return state if good else CameraState(state.camera, StateName.OFFLINE, Reason.BAD_STREAM)
 
 
 @dataclass(frozen=True, slots=True)

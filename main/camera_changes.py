@@ -11,7 +11,8 @@ from camera import bus, commands, ports
 from camera.access import Actor
 from camera.models import Camera, Grant, free_slug
 from camera.redact import redact
-from main.forms import CameraForm, grants_of, rights_in_words
+from main.forms import CameraForm, grants_of
+from main.sharing import in_words
 
 WEB_COLUMNS = ["name", "kind", "address", "username", "sealed_password", "transport", "poll_fps", "enabled", "keeper"]
 CHANGED = "«changed»"
@@ -32,6 +33,7 @@ def save_camera(form: CameraForm, actor: Actor) -> Camera:
     with transaction.atomic():
         stored = None if form.is_new else get_object_or_404(Camera.objects.select_for_update(), pk=form.instance.pk)
         before = _described(stored) if stored is not None else {}
+        old_address = stored.address if stored is not None else ""
         camera = form.fill()
         if stored is None:
             camera.keeper_id, camera.slug = actor.user_id, free_slug(camera.name)
@@ -42,6 +44,8 @@ def save_camera(form: CameraForm, actor: Actor) -> Camera:
         after = _described(camera)
         if form.new_password is not None and form.new_password != "":
             after["password"] = CHANGED
+        if camera.address != old_address and before.get("source") == after["source"]:
+            after["hidden part of the address"] = CHANGED
         if before != after:
             Camera.objects.filter(pk=camera.pk).changed()
             what = "added" if stored is None else "changed"
@@ -81,6 +85,6 @@ def _described(camera: Camera) -> dict[str, Any]:
         "pictures a second": camera.poll_fps,
         "switched on": camera.enabled,
         "keeper": camera.keeper.username if camera.keeper else "the house",
-        "all members may": rights_in_words(held.get(None, ())),
-        **{f"{names[pk]} may": rights_in_words(rights) for pk, rights in held.items() if pk is not None and rights},
+        "shared with all members": in_words(held.get(None, ())) or "nothing",
+        **{f"shared with {names[pk]}": in_words(rights) for pk, rights in held.items() if pk is not None and rights},
     }

@@ -1,6 +1,5 @@
 """The camera form: where the picture comes from, and who may do what with it."""
 
-import unicodedata
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -10,6 +9,7 @@ from django.db.models import QuerySet
 from django.http import QueryDict
 
 from accounts.models import Role, User
+from camera import vault
 from camera.access import Actor, may_add
 from camera.addresses import EXAMPLES, Address, AddressError, host_and_port, parse_source
 from camera.models import Camera, Grant, Right
@@ -22,6 +22,11 @@ else:
     CameraModelForm = forms.ModelForm
 
 HIDDEN = "***"
+# As in static/js/camera.js, which goes on from what the server has shown.
+KIND_OF_SCHEME = {
+    "rtsp": "rtsp", "rtsps": "rtsp", "http": "http", "https": "http", "device": "v4l2", "file": "file",
+    "pattern": "pattern",
+}  # fmt: skip
 EVERYONE = (
     (),
     (Right.WATCH,),
@@ -32,19 +37,8 @@ EVERYONE = (
 
 
 def rights_in_words(rights: Iterable[str]) -> str:
-    """«watch live, look back at recordings»; «nothing» for none."""
+    """What the form offers, after «may»: «watch live, look back at recordings»; «nothing» for none."""
     return ", ".join(str(right.label) for right in Right if right in set(rights)) or "nothing"
-
-
-def check_name(name: str) -> None:
-    """Names are shown as they are; only what would garble the page or the log around them is refused."""
-    # Explicit directional formatting turns the text that follows around; letters written right to left are welcome.
-    turning = ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI")
-    for letter in name:
-        if unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp") or unicodedata.bidirectional(letter) in turning:
-            raise forms.ValidationError("A name has no control characters or line breaks in it.")
-    if not any(unicodedata.category(letter)[0] in "LNPS" for letter in name):
-        raise forms.ValidationError("Give the camera a name that can be seen.")
 
 
 def same_place(kind: str, address: str, new: Address) -> bool:
@@ -115,7 +109,7 @@ class SourceForm(CameraModelForm):
             self.parsed = self._parse(source)
         except AddressError as error:
             self._fault = str(error)
-            data["source"] = source.rpartition("@")[2]
+            data["source"] = redact(source.rpartition("@")[2])
             return data
         self._typed_password = self._typed_password or self.parsed.password
         data["source"] = redact(self.parsed.source)
@@ -168,6 +162,17 @@ class SourceForm(CameraModelForm):
         return None if same_place(self._was.kind, self._was.address, self.parsed) else ""
 
     @property
+    def kind(self) -> str:
+        """The kind of the address that stands in the form; nothing while that cannot be told."""
+        scheme, colon, _ = str(self["source"].value() or "").strip().partition(":")
+        return KIND_OF_SCHEME.get(scheme.lower(), "") if colon else ""
+
+    @property
+    def password_unreadable(self) -> bool:
+        """Sealed with another SECRET_KEY."""
+        return vault.unseal(self.instance.sealed_password) is None
+
+    @property
     def password_dropped(self) -> bool:
         """A stored password did not go along to the new host, and nobody asked to remove it."""
         gone = self.has_stored_password and self.new_password == ""
@@ -203,7 +208,6 @@ class CameraForm(SourceForm):
 
     def _set_up_fields(self) -> None:
         super()._set_up_fields()
-        self.fields["name"].validators.append(check_name)
         self.fields["enabled"].label = "Switched on"
         self.fields["enabled"].help_text = "A camera that is switched off is not connected to at all."
         members = User.objects.filter(is_active=True, role__in=(Role.OWNER, Role.MEMBER)).order_by("username")

@@ -5,6 +5,7 @@ import json
 import logging
 import math
 import time
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -70,14 +71,27 @@ def number(value: object, low: float = -1e15, high: float = 1e15) -> float | Non
     return None if math.isnan(value) else value
 
 
-def admit(visitor: Visitor, page: str, wanted: list[str]) -> tuple[bool, dict[str, tuple[Camera, int]]]:
-    """Whether the log-in still holds, and for each allowed slug its camera and the session joined."""
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A camera somebody may watch, the viewing session joined, and whether its details are theirs to know."""
+
+    camera: Camera
+    session: int
+    manages: bool
+
+
+def admit(visitor: Visitor, page: str, wanted: list[str]) -> tuple[bool, dict[str, Admitted]]:
+    """Whether the log-in still holds, and who is let in for each allowed slug."""
     actor = again(visitor.login)
     if actor.user_id is None:
         return False, {}
     visitor = Visitor(actor, visitor.login, visitor.address, visitor.device)
-    cameras = Camera.objects.filter(slug__in=wanted).allowed(actor, Right.WATCH)
-    return True, {one.slug: (one, viewings.join(visitor, one, page, Transport.WEBSOCKET).pk) for one in cameras}
+    cameras = Camera.objects.filter(slug__in=wanted)
+    managed = set(cameras.allowed(actor, Right.MANAGE).values_list("pk", flat=True))
+    return True, {
+        one.slug: Admitted(one, viewings.join(visitor, one, page, Transport.WEBSOCKET).pk, one.pk in managed)
+        for one in cameras.allowed(actor, Right.WATCH)
+    }
 
 
 class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
@@ -183,7 +197,7 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         else:
             await self.settle(wanted, admitted)
 
-    async def settle(self, wanted: dict[str, TileWish], admitted: dict[str, tuple[Camera, int]]) -> None:
+    async def settle(self, wanted: dict[str, TileWish], admitted: dict[str, Admitted]) -> None:
         """From now on the wanted tiles and no others."""
         for slug in [slug for slug in self.tiles if slug not in wanted]:
             self.drop(slug)
@@ -191,7 +205,7 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             if slug in self.tiles:
                 self.tiles[slug].wish = wish
             elif slug in admitted:
-                self.add(*admitted[slug], wish)
+                self.add(admitted[slug], wish)
         tiles = list(self.tiles.values())
         await self.tell({"cameras": [tile.describe(self.hub) for tile in tiles]})
         for slug in [slug for slug in wanted if slug not in self.tiles]:
@@ -200,15 +214,16 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             tile.announced = True
         self.bell.ring()
 
-    def add(self, camera: Camera, session: int, wish: TileWish) -> None:
+    def add(self, admitted: Admitted, wish: TileWish) -> None:
+        camera = admitted.camera
         # A number that was another camera's a moment ago is taken again as late as can be.
         taken = {tile.channel for tile in self.tiles.values()}
         self.channel = next(n % 256 for n in range(self.channel + 1, self.channel + 257) if n % 256 not in taken)
         watch = Watch(self.visitor.login, self.bell, camera.pk, names=True)
         feed = self.hub.feed(camera.pk)
         feed.add(self.bell)
-        self.watchers.attach(watch, session)
-        self.tiles[camera.slug] = Tile(camera.slug, self.channel, feed, watch, wish)
+        self.watchers.attach(watch, admitted.session)
+        self.tiles[camera.slug] = Tile(camera.slug, self.channel, feed, watch, wish, manages=admitted.manages)
 
     def drop(self, slug: str) -> None:
         tile = self.tiles.pop(slug)

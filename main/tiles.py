@@ -59,6 +59,8 @@ class Tile:
     feed: Feed
     watch: Watch
     wish: TileWish
+    # Those who may change the camera are told what exactly failed; to others this would tell its address.
+    manages: bool = False
     announced: bool = False
     pace: Pace = field(default_factory=Pace)
     shown: Picture | None = None
@@ -91,7 +93,7 @@ class Tile:
             "recording": state.recording,
             "watching": watching,
             "text": REASON_TEXT.get(state.reason or "", ""),
-            "detail": state.detail,
+            "detail": state.detail if self.manages else "",
             "since": state.since or None,
             "width": state.width,
             "height": state.height,

@@ -25,7 +25,7 @@ Transport = ViewingSession.Transport
 # A page that is being turned or a line that drops for a moment comes back within this time.
 LEFT = timedelta(seconds=4)
 # The engine looks once a second, so that what nobody keeps alive (a web process that was killed) ends within 10 s.
-UNSEEN = timedelta(seconds=9)
+UNSEEN = timedelta(seconds=8)
 FRAME_UNSEEN = timedelta(seconds=30)
 # A row from the future was written before the clock was set back: nobody keeps it alive.
 FUTURE = timedelta(minutes=1)

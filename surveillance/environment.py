@@ -4,6 +4,7 @@ Every reader records what is wrong instead of raising, so that one start tells o
 `Environment.stop_if_wrong` then ends the process with exit code 2 and one line per fault.
 """
 
+import ipaddress
 import os
 import re
 import secrets
@@ -19,6 +20,7 @@ import psutil
 
 T = TypeVar("T")
 SAMPLE_KEYS = ("change", "secret", "insecure", "example", "sample", "your", "default")
+WORD = re.compile(r"[A-Za-z0-9_-]{1,40}")
 HOST = re.compile(r"^(\.?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?|\[[0-9A-Fa-f:.]+\])$")
 
 
@@ -97,6 +99,30 @@ class Environment:
             return path if path.is_absolute() else self.env_file.parent / path
 
         return self._read(name, default, read, "a folder", str(default)).absolute()
+
+    def word(self, name: str, default: str) -> str:
+        raw = self.text(name, default)
+        if not WORD.fullmatch(raw):
+            self.fault(name, f"{raw!r} is not a name of 1 to 40 letters, digits, - and _", default)
+        return raw
+
+    def folders(self, name: str, default: list[Path]) -> list[Path]:
+        raw = self.text(name)
+        if not raw:
+            return default
+        found = [Path(word).expanduser() for word in self.words(name, []) if "\0" not in word]
+        if not found or not all(path.is_absolute() for path in found):
+            self.fault(name, f"{raw!r} is not a list of folders, each starting with /", "/var/lib/fairwatch,/mnt/disk")
+        return found or default
+
+    def networks(self, name: str, default: list[str]) -> list[str]:
+        """IP addresses and networks; never `*`, which would believe everybody."""
+        for word in self.words(name, default):
+            try:
+                ipaddress.ip_network(word)
+            except ValueError:
+                self.fault(name, f"{word!r} is not an address or network", "127.0.0.1,192.168.1.0/24")
+        return self.words(name, default)
 
     def hosts(self, name: str) -> list[str]:
         hosts = self.words(name, default_hosts())

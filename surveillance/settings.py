@@ -16,13 +16,13 @@ DEBUG = _env.flag("DEBUG", False)
 ALLOWED_HOSTS = _env.hosts("ALLOWED_HOSTS")
 PORT = _env.number("PORT", 8000, 1, 65535)
 TLS = _env.choice("TLS", "off", ("off", "local", "proxy"))
-TRUSTED_PROXIES = _env.words("TRUSTED_PROXIES", [])
+TRUSTED_PROXIES = _env.networks("TRUSTED_PROXIES", ["127.0.0.1", "::1"] if TLS == "proxy" else [])
 RUN_DIR = _env.folder("RUN_DIR", BASE_DIR / "run")
 MEDIA_ROOT = _env.folder("MEDIA_ROOT", BASE_DIR / "media")
-STORAGE_ROOTS = [Path(root).absolute() for root in _env.words("STORAGE_ROOTS", [str(MEDIA_ROOT)])]
+STORAGE_ROOTS = _env.folders("STORAGE_ROOTS", [MEDIA_ROOT])
 CAMERA_FILES = _env.folder("CAMERA_FILES", MEDIA_ROOT / "camera-files")
 ALLOW_LOOPBACK_CAMERAS = _env.flag("ALLOW_LOOPBACK_CAMERAS", False)
-ENGINE_NAME = _env.text("ENGINE_NAME", "main")
+ENGINE_NAME = _env.word("ENGINE_NAME", "main")
 LOG_LEVEL = _env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"))
 ADDUSER_PASSWORD = _env.text("ADDUSER_PASSWORD")
 TIME_ZONE = _env.time_zone("TIME_ZONE", "UTC")
@@ -127,7 +127,7 @@ else:
     SECURE_HSTS_SECONDS = 60 * 60 * 24 * 365
     SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = True
     SECURE_SSL_REDIRECT = True
-    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TLS == "proxy" else None
+    # Whether a request came by TLS is what uvicorn takes over from trusted proxies, not what anybody's header says.
     SECURE_REDIRECT_EXEMPT = [r"^healthz$"]
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {

@@ -180,3 +180,24 @@ def test_the_phrase_counts_only_cameras_one_may_watch(
     monkeypatch.setattr("camera.live.hub.Hub.engine_up", lambda hub: True)
     assert phrase(user_actor(alice)) == "0 of 1 cameras live"
     assert phrase(user_actor(charlie)) == "No cameras to watch"
+
+
+@pytest.mark.parametrize(
+    ("address", "back"),
+    [
+        ("/people/invite/", "/people/#invite"),
+        ("/cameras/test/", "/cameras/"),
+        ("/me/tokens/", "/me/#tokens"),
+        ("/me/tokens/1/delete/", "/me/#tokens"),
+    ],
+)
+def test_an_address_for_forms_alone_shows_the_way_to_its_form(
+    alice: User, client_of: Any, address: str, back: str
+) -> None:
+    client = client_of(alice)
+    for method in (client.get, client.head, client.put):
+        reply = method(address)
+        assert (reply.status_code, reply.headers["Allow"]) == (405, "POST")
+    page = client.get(address).content.decode()
+    assert f'href="{back}"' in page and "There is no page at this address" in page
+    assert client.get(back.partition("#")[0]).status_code == 200

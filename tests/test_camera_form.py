@@ -1,5 +1,6 @@
 """The camera form: what is changed, shared and refused."""
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -134,8 +135,8 @@ def test_sharing_is_saved_as_grants(client_of: ClientOf, bob: User, charlie: Use
         ("charlie", "manage"),
     }
     entry = AuditEntry.objects.get()
-    assert entry.after["charlie may"] == "read who has looked, change the camera and its sharing"
-    assert entry.before["gina may"] == "watch live"
+    assert entry.after["shared with charlie"] == "reads the log, manages it"
+    assert (entry.before["shared with all members"], entry.before["shared with gina"]) == ("nothing", "watches")
 
 
 def test_sharing_takes_only_people_and_rights_there_are(
@@ -169,3 +170,27 @@ def test_one_who_gives_up_the_right_is_taken_to_the_list(client_of: ClientOf, ch
     client = client_of(charlie)
     reply = client.post("/cameras/door/", form_values(client, "/cameras/door/") | {f"person_{charlie.pk}": []})
     assert reply["Location"] == "/cameras/"
+
+
+# --- what belongs to the kind ---
+
+
+@pytest.mark.parametrize(
+    ("source", "shown"),
+    [
+        ("rtsp://10.0.0.9/s1", {"rtsp http", "rtsp"}),
+        ("https://10.0.0.9/s1", {"rtsp http", "http"}),
+        ("pattern:", set()),
+        ("", {"rtsp http", "rtsp", "http"}),
+        ("half an address", {"rtsp http", "rtsp", "http"}),
+    ],
+)
+def test_the_server_hides_what_belongs_to_other_kinds(
+    source: str, shown: set[str], client_of: ClientOf, alice: User
+) -> None:
+    page = client_of(alice).post("/cameras/add/", {"name": "", "source": source}).content.decode()
+    parts = re.findall(r'data-kinds="([a-z ]+)"( hidden)?', page)
+    assert len(parts) == 4 and {kinds for kinds, hidden in parts if not hidden} == shown
+    hints = re.findall(r'class="camera-hint" data-kind="\w+"( hidden)?', page)
+    assert hints.count("") == (5 if len(shown) == 3 else 1)
+    assert 'css/noscript.css"></noscript>' in page

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from accounts.models import Role, User
 from camera.models import Camera, Grant, Right, free_slug
-from main.forms import check_name
+from camera.names import check_name
 from main.models import AuditEntry, LogLine, ViewingSession
 from tests.camera_house import SECRET, EngineEnd, engine_end, form_values, make_door
 

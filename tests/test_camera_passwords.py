@@ -114,11 +114,11 @@ def test_a_password_of_another_secret_key_is_asked_for_again(
 def test_a_password_in_the_query_is_hidden_and_kept(
     client_of: ClientOf, bob: User, door: Camera, engine: EngineEnd
 ) -> None:
-    address = f"http://10.0.0.9/snap?user=a&pwd={SECRET}&n=1"
+    address = f"http://10.0.0.9/snap?user=a&pwd={SECRET}&channel=1"
     Camera.objects.update(kind="http", address=address, sealed_password="")
     client = client_of(bob)
     values = form_values(client, "/cameras/door/")
-    assert values["source"] == "http://10.0.0.9/snap?user=***&pwd=***&n=1"
+    assert values["source"] == "http://10.0.0.9/snap?user=***&pwd=***&channel=1"
     client.post("/cameras/test/", values | {"camera": "door"})
     assert engine.sources[-1]["address"] == address
     assert client.post("/cameras/door/", values | {"name": "N"}).status_code == 302
@@ -130,7 +130,7 @@ def test_a_password_in_the_query_is_hidden_and_kept(
     assert SECRET not in typed.content.decode()
     client.post("/cameras/door/", values | {"source": f"{address}&m=2"})
     assert Camera.objects.get().address == f"{address}&m=2"
-    assert "pwd=***&n=1&m=2" in str(AuditEntry.objects.first().after)  # type: ignore[union-attr]
+    assert "pwd=***&channel=1&m=***" in str(AuditEntry.objects.first().after)  # type: ignore[union-attr]
     assert SECRET not in str(list(AuditEntry.objects.values()))
 
 

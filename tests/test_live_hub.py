@@ -255,3 +255,46 @@ def test_nothing_of_the_bus_is_left_open(voice: Voice) -> None:
 def test_the_state_of_a_camera_is_a_plain_value() -> None:
     state = hub_module.sound(CameraState(3, "paused", "PRIVACY"))
     assert (state.camera, state.state, state.reason) == (3, StateName.PAUSED, Reason.PRIVACY)
+
+
+@pytest.mark.parametrize(
+    ("fps", "every", "age", "counts"),
+    [
+        (15.0, 0.0, 1.0, True),
+        (15.0, 0.0, 5.0, False),  # stalled: an old picture is not live, whatever the state still says
+        (0.2, 0.0, 5.0, True),  # slow, not stalled
+        (0.0, 10.0, 20.0, True),  # asked for one picture every ten seconds
+        (0.0, 10.0, 40.0, False),
+    ],
+)
+def test_a_picture_counts_as_live_for_as_long_as_its_camera_is_slow(
+    voice: Voice, fps: float, every: float, age: float, counts: bool
+) -> None:
+    voice.online(1, fps=fps)
+
+    async def scene(hub: Hub) -> None:
+        feed, bell = hub.feed(1), Bell()
+        with feed.listening(bell):
+            await until(lambda: voice.watched(1) and hub.state(1).state == "online")
+            voice.frame(1, b"picture", time.time() - age, every=every)
+            await until(lambda: feed.newest)
+            assert (hub.live(feed) is not None) == counts
+
+    with_hub(scene)
+
+
+def test_the_usual_rate_outlives_a_stall(voice: Voice) -> None:
+    """The rate that a stalled camera is said to have sinks; that must not make its last picture count for longer."""
+    voice.online(1, fps=15.0)
+
+    async def scene(hub: Hub) -> None:
+        feed, bell = hub.feed(1), Bell()
+        with feed.listening(bell):
+            await until(lambda: voice.watched(1) and hub.state(1).fps == 15.0)
+            voice.online(1, fps=0.2)
+            await until(lambda: hub.state(1).fps == 0.2)
+            voice.frame(1, b"picture", time.time() - 4)
+            await until(lambda: feed.newest)
+            assert hub.live(feed) is None
+
+    with_hub(scene)

@@ -23,6 +23,17 @@ LINES = [
     f'{{"password": "{SECRET}", "b": 1}}',
     f"{{'password': '{SECRET} with blanks', 'b': 1}}",
     f'{{"token":"{SECRET}"}}',
+    f"rtsp://h/s1?{SECRET}",
+    f"rtsp://h?{SECRET}==",
+    f"rtsp://h/s1?channel=1;psw={SECRET}",
+    f"/snap.cgi?loginuse=a&loginpas={SECRET}&channel=1",
+    f"http://h/a?psw={SECRET} http://h/b?p={SECRET}",
+    f"http://h/a?x=1&pass%77ord={SECRET}",
+    f"http://h/a?auth={SECRET}&key={SECRET}",
+    f"http://h/a?n=1?p={SECRET}",
+    f"http://h/a?x=1&amp;p={SECRET}",
+    f"('http://h/a?p={SECRET}', 1)",
+    f"http://h/a?stream={SECRET}-{SECRET}",
 ]
 
 
@@ -37,12 +48,22 @@ PLAIN = [
     "GET /live/yard/ 200 http://house.local:8000/live/yard/",
     "open: mjpeg 960x540 at 10 fps",
     "password changed for bob",
+    "opening rtsp://h:554/cam/realmonitor?channel=1&subtype=0&unicast=true",
+    "http://h/axis-cgi/mjpg/video.cgi?resolution=640x480&fps=10&chn=0",
+    "really? yes; what?now",
 ]
 
 
 @pytest.mark.parametrize("line", PLAIN)
 def test_ordinary_lines_stay(line: str) -> None:
     assert redact(line) == line
+
+
+def test_of_a_query_the_names_stay() -> None:
+    assert redact("GET /a?loginpas=x&channel=1&bare HTTP/1.1") == "GET /a?loginpas=***&channel=1&*** HTTP/1.1"
+    assert redact("http://h/a?pass%77ord=x") == "http://h/a?pass%77ord=***"
+    hidden = redact("http://h/a?p=x&y")
+    assert redact(hidden) == hidden
 
 
 def test_named_secrets_go_wherever_they_stand() -> None:
@@ -73,6 +94,14 @@ def test_a_formatter_redacts_messages_arguments_and_tracebacks() -> None:
 
 def test_long_hostile_lines_cost_no_time() -> None:
     began = time.monotonic()
-    for line in ("//" * 50_000, "//a" * 30_000 + "@", "password=" * 10_000, '"password":"' * 10_000, "@" * 100_000):
+    for line in (
+        "//" * 50_000,
+        "//a" * 30_000 + "@",
+        "password=" * 10_000,
+        '"password":"' * 10_000,
+        "@" * 100_000,
+        "/?&" * 30_000,
+        "/?=" * 30_000,
+    ):
         redact(line)
     assert time.monotonic() - began < 2

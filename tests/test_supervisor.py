@@ -148,3 +148,11 @@ def test_sigkill_of_the_process_is_noticed(scene: Scene) -> None:
     scene.wait_dead(scene.child)
     scene.supervisor.step()
     assert scene.child is not None and scene.child.process.poll() is None
+
+
+def test_nonsense_from_a_process_becomes_a_named_fault(scene: Scene) -> None:
+    scene.want()
+    assert scene.child
+    for odd in ({"state": "bogus", "reason": ["a"], "since": "x"}, {"state": "online", "width": 1.5}, {"state": None}):
+        scene.supervisor.heard(scene.child.token, odd)
+        assert (scene.state.camera, scene.state.state, scene.state.reason) == (7, "offline", "BAD_STREAM")

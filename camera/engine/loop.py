@@ -122,7 +122,12 @@ class Engine:
 
     def _command(self, peer: bytes, header: dict[str, Any], payload: bytes) -> None:
         ident, name, body = header.get("id"), header.get("name"), header.get("body")
-        if not isinstance(ident, str) or not isinstance(body, dict) or time.time() > float(header.get("deadline") or 0):
+        deadline = header.get("deadline")
+        if not isinstance(ident, str) or not isinstance(body, dict) or not isinstance(deadline, int | float):
+            self._commands.garbage += 1
+            return
+        # Written so that NaN counts as past.
+        if not time.time() <= deadline:
             return
 
         def reply(answer: dict[str, Any], data: bytes = b"") -> None:

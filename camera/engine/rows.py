@@ -111,10 +111,13 @@ class Rows(threading.Thread):
     def _write_states(self) -> None:
         with self._lock:
             states, self._states = self._states, {}
-        try:
-            for state in list(states.values()):
+        while states:
+            camera, state = states.popitem()
+            try:
                 write_state(state)
-                del states[state.camera]
-        finally:
-            with self._lock:
-                self._states = states | self._states
+            except DatabaseError:
+                states[camera] = state
+                with self._lock:
+                    # What came meanwhile is newer.
+                    self._states = states | self._states
+                raise

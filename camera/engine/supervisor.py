@@ -8,11 +8,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from camera.bus import Endpoints
-from camera.packets import CameraState, Reason, SourceConfig, StateName
+from camera.packets import CameraState, Reason, SourceConfig, StateName, sound
 
 logger = logging.getLogger(__name__)
 
@@ -139,10 +139,10 @@ class Supervisor:
             if slot.child is not None and slot.child.token == token:
                 slot.child.heard = self.clock()
                 try:
-                    state = replace(CameraState.from_dict(values), camera=slot.wanted.camera)
+                    state = CameraState.from_dict(values | {"camera": slot.wanted.camera})
                 except TypeError:
                     return
-                self._take(slot, state)
+                self._take(slot, sound(state))
                 return
 
     def states(self) -> list[CameraState]:

@@ -14,7 +14,7 @@ from django.db import DatabaseError, connections
 
 from camera import bus, ports
 from camera.live.feed import Bell, Feed, Picture
-from camera.packets import CameraState, Frame, Reason, StateName
+from camera.packets import CameraState, Frame, Reason, StateName, sound
 
 logger = logging.getLogger(__name__)
 
@@ -23,6 +23,9 @@ SILENCE = 3.0
 # A feed is kept this long after its last viewer, so that turning a page costs no new start.
 LINGER = 3.0
 FORGET_STATE = 60.0
+LIVE_SECONDS = 2.0
+# States come about once a second: a rate that is no longer reached is forgotten within a few minutes.
+FADE = 0.98
 LOOK_EVERY = 0.5
 POLICY_EVERY = 2.0
 
@@ -52,6 +55,7 @@ class Hub:
         self._feeds: dict[int, Feed] = {}
         self._policy_bell = Bell()
         self._states: dict[int, tuple[float, CameraState]] = {}
+        self._usual_fps: dict[int, float] = {}
         self._started = float("-inf")
         # When the engine was last heard: monotonic and wall clock; 0 before the first time.
         self._beat = (0.0, 0.0)
@@ -115,9 +119,16 @@ class Hub:
         return feed
 
     def live(self, feed: Feed) -> Picture | None:
-        """The feed's newest picture, unless it is from before the camera went away."""
+        """The feed's newest picture, unless it is from before the camera went away or too old to be called live."""
         picture = feed.newest
-        return picture if picture is not None and self._counts(feed.camera, picture.frame.captured_at) else None
+        if picture is None or not self._counts(feed.camera, picture.frame.captured_at):
+            return None
+        return picture if time.time() - picture.frame.captured_at <= self._lives(feed.camera, picture.frame) else None
+
+    def _lives(self, camera: int, frame: Frame) -> float:
+        """Seconds for which a picture counts as live; a slow camera's longer, a stalled one's not."""
+        usual = self._usual_fps.get(camera, 0.0)
+        return max(LIVE_SECONDS, 2.5 * frame.every, 2.5 / usual if usual else 0.0)
 
     def _counts(self, camera: int, captured_at: float) -> bool:
         state = self.state(camera)
@@ -155,13 +166,17 @@ class Hub:
         if not math.isfinite(captured_at):
             raise ValueError("no time")
         width, height, seq = (int(header.get(name) or 0) for name in ("w", "h", "seq"))
-        frame = Frame(payload, captured_at, width, height, seq)
+        every = min(60.0, max(0.0, float(header.get("every") or 0.0)))
+        frame = Frame(payload, captured_at, width, height, seq, every)
         if feed is not None and payload and self._counts(camera, frame.captured_at):
             feed.put(frame)
 
     def _take_state(self, state: CameraState) -> None:
         before = self._states.get(state.camera)
         self._states[state.camera] = (time.monotonic(), state)
+        # What is told of a camera that stalls sinks with every second; its usual rate is what it was before.
+        usual = self._usual_fps.get(state.camera, 0.0) * FADE
+        self._usual_fps[state.camera] = max(usual, state.fps)
         feed = self._feeds.get(state.camera)
         if feed is None or (before is not None and _told(before[1]) == _told(state)):
             return
@@ -185,6 +200,7 @@ class Hub:
             self._was_up = up
             for camera in [camera for camera, (heard, _) in self._states.items() if now - heard > FORGET_STATE]:
                 del self._states[camera]
+                self._usual_fps.pop(camera, None)
 
     async def _obey(self) -> None:
         """Keep the house's limit for viewers up to date while there are any."""
@@ -195,25 +211,6 @@ class Hub:
                 except DatabaseError as error:
                     logger.warning("the settings cannot be read, the last ones stay: %s", error)
             await self._policy_bell.wait(POLICY_EVERY)
-
-
-def sound(state: CameraState) -> CameraState:
-    """`state` when all its values are of the right kind. A camera process that a hostile stream has taken over may say
-    anything; that must not spoil what viewers of the others see. Raises ValueError without a camera's number."""
-    if type(state.camera) is not int:
-        raise ValueError("no camera")
-    words = (state.state, state.reason or "", state.detail, state.clock, state.codec)
-    numbers = (state.since, state.fps, state.last_frame_at or 0.0)
-    good = (
-        all(isinstance(word, str) and len(word) <= 300 for word in words)
-        and state.state in set(StateName)
-        and (state.reason or Reason.NO_SIGNAL) in set(Reason)
-        and state.clock in ("arrival", "source")
-        and all(type(size) is int and 0 <= size < 100_000 for size in (state.width, state.height))
-        # Until the year 9999: later ones no calendar knows.
-        and all(isinstance(one, int | float) and math.isfinite(one) and 0 <= one < 2.5e11 for one in numbers)
-    )
-    return state if good else CameraState(state.camera, StateName.OFFLINE, Reason.BAD_STREAM)
 
 
 def _told(state: CameraState) -> tuple[object, ...]:

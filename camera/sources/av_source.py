@@ -1,6 +1,8 @@
 """Everything that PyAV reads: what is common to network streams, devices and files."""
 
 import errno
+import logging
+import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,8 +17,12 @@ from camera.sources import Request
 from camera.sources.gate import JpegGate
 from camera.video.jpeg import MAX_PIXELS
 
+logger = logging.getLogger(__name__)
+
 # FFmpeg's own log lines hold URLs with passwords.
 av.logging.set_level(None)
+# Older ones can be taken over by a hostile camera.
+OLDEST_FFMPEG = (8, 1, 2)
 
 CODECS = frozenset({"h264", "hevc", "av1", "mjpeg"})
 # FFmpeg looks into streams while opening them: only these decoders may be used for it.
@@ -42,6 +48,25 @@ _ERRNO = {
     errno.ENXIO: (Reason.NOT_FOUND, "there is no such device"),
     errno.ENOTTY: (Reason.NOT_FOUND, "that is not a camera"),
 }
+
+
+def is_outdated(version: str) -> bool:
+    """Whether FFmpeg's version ("8.1.2", "n7.1-dev") is older than it should be, or cannot be told."""
+    match = re.match(r"n?(\d{1,4})\.(\d{1,4})(?:\.(\d{1,4}))?(?!\d)", version)
+    return match is None or tuple(int(part or 0) for part in match.groups()) < OLDEST_FFMPEG
+
+
+def warn_if_outdated(version: str) -> None:
+    """One loud line in the log."""
+    if is_outdated(version):
+        wanted = ".".join(map(str, OLDEST_FFMPEG))
+        logger.warning(
+            "FFMPEG IS OUTDATED: PyAV brings %s; versions before %s have known holes that a hostile camera "
+            "can use. Update PyAV (the package av).", version[:40], wanted,
+        )  # fmt: skip
+
+
+warn_if_outdated(av.ffmpeg_version_info)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +168,9 @@ class AvSource:
                     return
                 if packet.size == 0:
                     break
+                if time.monotonic() - began > 0.75 * self._request.timeouts.silence:
+                    # FFmpeg gives the packet it held back when its time-out ends: an old one that would pass for live.
+                    raise SourceError(*_SILENT)
                 yield packet
                 began = time.monotonic()
         except (av.error.FFmpegError, OSError) as error:

@@ -4,6 +4,7 @@ import logging
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
+from django.db import OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
@@ -48,6 +49,13 @@ def error_response(status: int, message: str = "", code: str = "") -> JsonRespon
     return response
 
 
+def busy_response() -> JsonResponse:
+    """The database is locked by somebody else, or away for a moment."""
+    response = error_response(503, "The house is busy; nothing was changed. Try again in a few seconds.", "busy")
+    response["Retry-After"] = "5"
+    return response
+
+
 def reply_to(exception: Exception) -> HttpResponse:
     """The reply to whatever a view raised; what is not foreseen is logged and told as 500 without details."""
     if isinstance(exception, HttpError):
@@ -56,6 +64,9 @@ def reply_to(exception: Exception) -> HttpResponse:
         return error_response(exception.status_code, "" if known else exception.message)
     if isinstance(exception, ValidationError):
         return error_response(400, _words(exception), "invalid_parameter")
+    if isinstance(exception, OperationalError):
+        logger.warning("the database is busy: %s", exception)
+        return busy_response()
     for kind, status in STATUSES:
         if isinstance(exception, kind):
             return error_response(status, str(exception) if kind is PermissionDenied else "")

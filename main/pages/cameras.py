@@ -6,7 +6,7 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from camera.access import Actor, camera_for, may_add
 from camera.addresses import KINDS
@@ -17,6 +17,7 @@ from main.actors import session_actor
 from main.camera_changes import delete_camera, save_camera
 from main.forms import CameraForm, grants_of
 from main.models import ViewingSession
+from main.pages.errors import post_only
 from main.pages.source_hints import hints
 from main.try_source import Outcome, try_source
 
@@ -78,7 +79,7 @@ def edit(request: HttpRequest, slug: str) -> HttpResponse:
     return redirect("camera", camera.slug) if still else redirect("cameras")
 
 
-@require_POST
+@post_only("cameras")
 def test(request: HttpRequest) -> HttpResponse:
     """Try what the form holds without saving it; answers with the result or, without JavaScript, the whole page."""
     slug = request.POST.get("camera", "")

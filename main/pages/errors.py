@@ -1,8 +1,20 @@
 """What is said when something is wrong: quietly, with a way on, and without telling what the fault was made of."""
 
-from django.http import HttpRequest, HttpResponse
+import sys
+from collections.abc import Callable
+from functools import wraps
+from typing import Concatenate, ParamSpec
+
+from django.db import OperationalError
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import render
 from django.template.loader import render_to_string
+from django.urls import reverse
+
+from main.api.errors import busy_response
+
+P = ParamSpec("P")
+View = Callable[Concatenate[HttpRequest, P], HttpResponse]
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
@@ -24,8 +36,34 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
     return render(request, "404.html", status=404)
 
 
+def post_only(page: str, anchor: str = "") -> Callable[[View[P]], View[P]]:
+    """A view that takes POST alone; whoever opens its address, say from the history, is shown the way to `page`."""
+
+    def only(view: View[P]) -> View[P]:
+        @wraps(view)
+        def checked(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+            return view(request, *args, **kwargs) if request.method == "POST" else not_allowed(request, page, anchor)
+
+        return checked
+
+    return only
+
+
+def not_allowed(request: HttpRequest, page: str, anchor: str = "") -> HttpResponse:
+    """405 for an address that takes POST alone, with a link to `page` (a route's name), where its form stands."""
+    context = {"back": reverse(page) + anchor}
+    return HttpResponseNotAllowed(["POST"], render_to_string("405.html", context, request))
+
+
 def server_error(request: HttpRequest) -> HttpResponse:
-    return _alone("500.html", 500)
+    """Django calls this while the fault is being handled; a database that is only busy is told apart."""
+    if not isinstance(sys.exc_info()[1], OperationalError):
+        return _alone("500.html", 500)
+    if "text/html" not in request.headers.get("Accept", ""):
+        return busy_response()
+    reply = _alone("503.html", 503)
+    reply["Retry-After"] = "5"
+    return reply
 
 
 def _alone(template: str, status: int) -> HttpResponse:

@@ -6,12 +6,13 @@ from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods
 
 from accounts.logins import end_logins, logins
 from accounts.models import ApiToken, User
 from camera import ports
 from main.actors import session_actor
+from main.pages.errors import post_only
 
 if TYPE_CHECKING:
     Form = forms.ModelForm[ApiToken]
@@ -61,7 +62,7 @@ def me(request: HttpRequest) -> HttpResponse:
     return redirect("me")
 
 
-@require_POST
+@post_only("me", "#tokens")
 def add_token(request: HttpRequest) -> HttpResponse:
     """Makes a token and shows its secret, this once."""
     form = TokenForm(request.POST)
@@ -75,7 +76,7 @@ def add_token(request: HttpRequest) -> HttpResponse:
     return _page(request, TokenForm(), secret)
 
 
-@require_POST
+@post_only("me", "#tokens")
 def delete_token(request: HttpRequest, pk: int) -> HttpResponse:
     """Deletes one's own token; what uses it is refused from then on."""
     token = get_object_or_404(ApiToken, pk=pk, user=session_actor(request).user_id)

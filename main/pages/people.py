@@ -7,7 +7,7 @@ from django import forms
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -20,6 +20,7 @@ from camera import ports
 from camera.access import Actor
 from camera.models import Camera, Grant, Right
 from main.actors import session_actor
+from main.pages.errors import not_allowed
 from main.sharing import give, in_words, matrix, seen_by
 from surveillance.environment import machine_addresses
 
@@ -98,7 +99,7 @@ def invite(request: HttpRequest) -> HttpResponse:
     if not actor.is_owner:
         raise PermissionDenied("Owners invite people.")
     if request.method != "POST":
-        return HttpResponseNotAllowed(["POST"])
+        return not_allowed(request, "people", "#invite")
     if "withdraw" in request.POST:
         return _withdraw(request, actor)
     form = InviteForm(request.POST)

@@ -5,9 +5,12 @@ import re
 from dataclasses import asdict
 from pathlib import Path
 
+from django.core.exceptions import ValidationError
+
 from camera.addresses import parse_source
 from camera.engine.probe import test_connection
 from camera.models import Camera, free_slug
+from camera.names import check_name
 from main.models import SiteSettings
 
 logger = logging.getLogger(__name__)
@@ -42,7 +45,11 @@ def device_opens(path: Path) -> bool:
 def add_device(path: Path) -> Camera:
     name_file = Path("/sys/class/video4linux") / path.name / "name"
     name = name_file.read_text().strip()[:60] if name_file.is_file() else path.name
-    return add_camera(name or path.name, f"device:{path}")
+    try:
+        check_name(name)
+    except ValidationError:
+        name = path.name
+    return add_camera(name, f"device:{path}")
 
 
 def add_camera(name: str, source: str) -> Camera:

@@ -1,4 +1,4 @@
-// The camera form: shows what belongs to the kind of address, lists what is not saved yet, and tells how a test goes.
+// The camera form: shows what belongs to the kind of address (as the server has begun to), lists what is not saved yet, and tells how a test goes.
 // Everything works without it; then all fields are shown and the test answers with a whole page.
 (() => {
   "use strict";

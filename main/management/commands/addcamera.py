@@ -10,6 +10,7 @@ from accounts.models import User
 from camera import bus, commands, ports
 from camera.addresses import EXAMPLES, AddressError, parse_source
 from camera.models import Camera, RecordMode, free_slug
+from camera.redact import redact
 
 
 class Command(BaseCommand):
@@ -45,8 +46,7 @@ class Command(BaseCommand):
                 "; ".join(f"{name}: {' '.join(words)}" for name, words in error.message_dict.items())
             ) from None
         camera.save()
-        ports.on_change(
-            "command line", f"camera {camera.slug} added", {}, {"name": camera.name, "source": camera.source}
-        )
+        told = {"name": camera.name, "source": redact(camera.source)}
+        ports.on_change("command line", f"camera {camera.slug} added", {}, told)
         commands.poke(bus.endpoints(settings.RUN_DIR, settings.ENGINE_NAME).commands, camera.pk)
         self.stdout.write(camera.slug)

@@ -12,20 +12,24 @@ from camera.live.hub import current_hub
 from main.serving.certificates import ensure_certificates
 from main.serving.children import die_with_parent
 from main.serving.listen import BindError, listen, split_bind
+from main.serving.patience import PatientProtocol
 
 GRACE_SECONDS = 3
 CONNECTIONS = 1000
+# Files the process needs for itself: database, bus, templates.
+OWN_FILES = 48
 
 
-def raise_file_limit() -> None:
-    """Each viewer is an open file; the soft limit of 1024 is too near."""
+def raise_file_limit() -> int:
+    """How many files this process may have open from now on; each viewer is one, and the usual 1024 are too few."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = min(hard, 4096) if hard != resource.RLIM_INFINITY else 4096
     if soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    return max(soft, wanted)
 
 
-def uvicorn_config() -> uvicorn.Config:
+def uvicorn_config(files: int = 1024) -> uvicorn.Config:
     tls: dict[str, str] = {}
     if settings.TLS == "local":
         _, certificate, key = ensure_certificates(settings.RUN_DIR / "tls", settings.ALLOWED_HOSTS)
@@ -34,7 +38,7 @@ def uvicorn_config() -> uvicorn.Config:
     return uvicorn.Config(
         "surveillance.asgi:application",
         loop="uvloop",
-        http="httptools",
+        http=PatientProtocol,
         ws="websockets-sansio",
         ws_max_size=65_536,
         ws_per_message_deflate=False,
@@ -44,7 +48,7 @@ def uvicorn_config() -> uvicorn.Config:
         server_header=False,
         proxy_headers=bool(settings.TRUSTED_PROXIES),
         forwarded_allow_ips=settings.TRUSTED_PROXIES or None,
-        limit_concurrency=CONNECTIONS,
+        limit_concurrency=min(CONNECTIONS, max(8, files - OWN_FILES)),
         timeout_graceful_shutdown=GRACE_SECONDS,
         timeout_keep_alive=15,
         **tls,  # type: ignore[arg-type]
@@ -70,7 +74,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if options["parent"]:
             die_with_parent(options["parent"])
-        raise_file_limit()
+        files = raise_file_limit()
         if options["fd"] is not None:
             sock = socket.socket(fileno=options["fd"])
         else:
@@ -78,4 +82,4 @@ class Command(BaseCommand):
                 sock = listen(*split_bind(options["bind"]))
             except BindError as error:
                 raise CommandError(str(error), returncode=3) from None
-        HouseServer(uvicorn_config()).run(sockets=[sock])
+        HouseServer(uvicorn_config(files)).run(sockets=[sock])
