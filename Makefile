@@ -10,9 +10,9 @@ run: .venv/.installed
 test: .venv/.installed-dev
 	$(PY) -m pytest
 
-# Everything but real browsers, foreign servers and process faults.
+# Everything but real browsers, foreign servers, process faults and large data.
 test-fast: .venv/.installed-dev
-	$(PY) -m pytest -m "not e2e and not peers and not processes"
+	$(PY) -m pytest -n 2 -m "not e2e and not peers and not processes and not slow"
 
 lint: .venv/.installed-dev
 	.venv/bin/ruff format --check .

@@ -224,6 +224,7 @@ def test_paging_shows_every_line_once_newest_first(client_of: ClientOf, alice: U
     assert found == list(newest_first) and len(found) == 2 * ON_A_PAGE + 31
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_lines_are_read_fast(
     client_of: ClientOf, alice: User, bob: User, charlie: User, yard: Camera, porch: Camera
 ) -> None:
