@@ -56,7 +56,8 @@ def test_jpegs_reach_the_viewer_byte_for_byte(hub: Hub) -> None:
     assert all(picture.data in sent for picture in pictures)
     assert len({picture.data for picture in pictures}) > 8
     headers = [picture.header for picture in pictures]
-    assert all(set(header) == {"t", "seq", "w", "h"} and (header["w"], header["h"]) == (320, 240) for header in headers)
+    assert all(set(header) == {"t", "seq", "w", "h", "every"} for header in headers)
+    assert all((header["w"], header["h"], header["every"]) == (320, 240, 0) for header in headers)
     assert all(later["seq"] > earlier["seq"] for earlier, later in itertools.pairwise(headers))
     # The hub looks every 50 ms: what comes on top of that is the process's doing.
     assert all(-0.01 < picture.came_at - picture.header["t"] < 0.5 for picture in pictures)
@@ -84,6 +85,7 @@ def test_every_newcomer_gets_the_newest_picture_at_once(hub: Hub) -> None:
         again = hub.wait_pictures(1, seconds=3)[0]
     assert again.data == first.data == clips.jpeg(1)
     assert again.header == first.header, "an old picture keeps its capture time"
+    assert first.header["every"] == 20, "who looks can tell a slow camera from an old picture"
 
 
 @pytest.mark.processes

@@ -4,11 +4,12 @@ import ipaddress
 import os
 import socket
 import threading
+from pathlib import Path
 
 import pytest
 
 from camera.packets import Reason, SourceConfig, SourceError
-from camera.sources import KINDS, open_source
+from camera.sources import KINDS, Timeouts, open_source
 from camera.sources.login import Login
 from camera.sources.net import is_allowed, resolve, tcp_peers
 
@@ -111,6 +112,55 @@ def test_unknown_kinds(kind: str) -> None:
     with pytest.raises(SourceError) as caught:
         open_source(SourceConfig(kind, "x"), threading.Event())
     assert caught.value.reason == Reason.REFUSED
+
+
+ODD_ADDRESSES = [
+    "gopher://127.0.0.1/x",
+    "concat:a.mp4|b.mp4",
+    "file:///etc/passwd",
+    "/etc/passwd",
+    "exec:id",
+    "subfile,,start,0,end,9,,:/etc/passwd",
+    "ftp://h/x",
+    "://h/x",
+    "//h/x",
+    "http:h",
+    "rtsp:",
+    "pattern:x",
+]
+
+
+@pytest.mark.parametrize("address", ODD_ADDRESSES)
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_a_raw_configuration_is_checked_again(kind: str, address: str, tmp_path: Path) -> None:
+    """Whoever wrote it and however: nothing is looked up, connected to or opened."""
+    config = SourceConfig(kind, address, allow_loopback=True, files_root=str(tmp_path))
+    with pytest.raises(SourceError) as caught:
+        open_source(config, threading.Event(), Timeouts(resolve=0.1, connect=0.1, open=0.1, silence=0.1))
+    # A file may be called nearly anything that has no folder in it.
+    is_file_name = kind == "file" and "/" not in address
+    assert caught.value.reason == (Reason.NOT_FOUND if is_file_name else Reason.REFUSED) and caught.value.detail
+
+
+@pytest.mark.parametrize(
+    ("kind", "address"),
+    [
+        ("rtsp", "http://127.0.0.1/x"),
+        ("http", "rtsp://127.0.0.1/x"),
+        ("http", "rtsps://127.0.0.1/x"),
+        ("http", "device:/dev/video0"),
+        ("rtsp", "file:film.mp4"),
+        ("rtsp", "pattern:"),
+        ("v4l2", "http://127.0.0.1/x"),
+        ("pattern", "rtsp://127.0.0.1/x"),
+        ("http", ""),
+        ("rtsp", ""),
+    ],
+)
+def test_an_address_of_another_kind_is_refused(kind: str, address: str) -> None:
+    with pytest.raises(SourceError) as caught:
+        open_source(SourceConfig(kind, address, allow_loopback=True), threading.Event())
+    assert caught.value.reason == Reason.REFUSED and caught.value.detail
 
 
 def test_a_missing_library_breaks_one_kind_only(monkeypatch: pytest.MonkeyPatch) -> None:

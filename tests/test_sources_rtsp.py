@@ -2,6 +2,7 @@
 
 import itertools
 import re
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ import pytest
 
 from camera.packets import Packet, Reason, SourceConfig, SourceError
 from camera.sources import Source, Timeouts, open_source
+from camera.sources.av_source import is_outdated, warn_if_outdated
 from camera.sources.describe import check_encodings
 from camera.sources.rtsp import options
 from camera.video.decode import Decoder
@@ -78,6 +80,17 @@ def test_logging_in(digest: bool, password: str) -> None:
 
 
 @pytest.mark.peers
+@pytest.mark.parametrize("transport", ["tcp", "udp"])
+def test_a_camera_with_ipv6(transport: str) -> None:
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        pytest.skip("this machine has no IPv6")
+    with gstreamer(address="::1") as url, opened(url, transport=transport) as source:
+        assert len(list(itertools.islice(source, 5))) == 5
+
+
+@pytest.mark.peers
 def test_a_codec_that_is_not_read_is_named_before_anything_is_decoded() -> None:
     with gstreamer(codec="vp8") as url:
         error = failure(url)
@@ -123,32 +136,6 @@ def test_a_redirect_is_refused_and_nobody_else_is_asked() -> None:
             error = failure(camera.url)
         assert not victim.asked
     assert error.reason == Reason.REFUSED and "another address" in error.detail
-
-
-def test_a_redirect_that_comes_only_when_ffmpeg_asks_is_noticed() -> None:
-    """The camera describes itself properly at first and sends FFmpeg elsewhere: refused all the same."""
-
-    def play(_: Liar, number: int, method: str, headers: dict[str, str]) -> str:
-        transport = headers.get("transport", "")
-        lines = ["Session: 1", f"Transport: {transport}"] if method == "SETUP" else ["Session: 1"]
-        if method == "DESCRIBE":
-            return rtsp("200 OK", headers, "Content-Type: application/sdp", body=SDP)
-        return rtsp("200 OK", headers, *lines)
-
-    with liar(play) as victim:
-
-        def lie(_: Liar, number: int, method: str, headers: dict[str, str]) -> str:
-            if number > 1:
-                return rtsp("302 Moved", headers, f"Location: {victim.url}")
-            return rtsp("200 OK", headers, "Content-Type: application/sdp", body=SDP)
-
-        with liar(lie) as camera:
-            # A process of its own: who shares one with the servers cannot tell their connections from its own.
-            answer, picture = probe(SourceConfig("rtsp", camera.url, allow_loopback=True), HASTE)
-            assert [number for number, _ in camera.asked] == [1, 2]
-            assert victim.asked, "FFmpeg does follow redirects, else this test shows nothing"
-    assert not answer["ok"] and not picture
-    assert answer["reason"] == Reason.BAD_STREAM and "another address" in answer["detail"], answer
 
 
 def test_a_redirect_to_itself_ends_in_time() -> None:
@@ -253,8 +240,10 @@ def test_options_are_safe_whatever_the_user_chose() -> None:
     secure = options(
         SourceConfig("rtsp", "rtsps://h/x", transport="http"), 10, SDP + "a=fmtp:96 sprop-parameter-sets=Z"
     )
-    assert secure["rtsp_transport"] == "tcp" and secure["protocol_whitelist"].endswith(",tls")
+    assert secure["rtsp_transport"] == "tcp" and secure["protocol_whitelist"] == "rtsp,rtp,tcp,udp"
     assert secure["analyzeduration"] == "100000"
+    hidden = options(SourceConfig("rtsp", "rtsps://h/x", transport="udp"), 10, SDP)
+    assert hidden["rtsp_transport"] == "tcp", "no picture of an encrypted camera comes in the open"
 
 
 @pytest.mark.parametrize(
@@ -292,4 +281,30 @@ def test_descriptions_of_real_cameras_are_understood() -> None:
 
 
 def test_ffmpeg_is_new_enough_to_hold_known_faults_off() -> None:
-    assert tuple(int(part) for part in av.ffmpeg_version_info.split("-")[0].split(".")[:3]) >= (8, 1, 2)
+    assert not is_outdated(av.ffmpeg_version_info)
+
+
+@pytest.mark.parametrize(
+    ("version", "outdated"),
+    [
+        ("8.1.2", False),
+        ("n8.1.2-3-gabcdef", False),
+        ("8.1.10", False),
+        ("8.2", False),
+        ("9.0", False),
+        ("10.0.1", False),
+        ("8.1", True),
+        ("8.1.1", True),
+        ("8.0.9-static", True),
+        ("n7.1.5", True),
+        ("4.4.2-0ubuntu0.22.04.1", True),
+        ("N-12345-gabcdef", True),
+        ("", True),
+    ],
+)
+def test_an_outdated_ffmpeg_is_warned_of(version: str, outdated: bool, caplog: pytest.LogCaptureFixture) -> None:
+    assert is_outdated(version) is outdated
+    warn_if_outdated(version)
+    warnings = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert len(warnings) == outdated
+    assert all("OUTDATED" in words and "8.1.2" in words and version in words for words in warnings)

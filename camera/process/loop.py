@@ -11,14 +11,14 @@ from typing import Any
 import zmq
 
 from camera import bus
-from camera.packets import Frame
+from camera.packets import Frame, SourceConfig
 from camera.process.capture import Capture, LiveOutput
 from camera.process.clock import RealClock
 from camera.process.configuration import Configuration
 from camera.process.live import LiveSlot
 from camera.process.state import StateKeeper
 from camera.process.transcode import Transcoder
-from camera.sources import open_source
+from camera.sources import Source, Timeouts, every, open_source
 
 logger = logging.getLogger(__name__)
 
@@ -42,15 +42,22 @@ class CameraProcess:
         clock = RealClock()
         self._state_changed = threading.Event()
         self._wanted = False
+        self._every = 0.0
         self._slot = LiveSlot(self._on_picture)
         self._keeper = StateKeeper(configuration.camera, clock, self._slot.open, self._on_state)
         self._transcoder = Transcoder(self._slot, self._keeper.blind)
         output = LiveOutput(self._slot, self._transcoder)
-        self._capture = Capture(configuration.source, open_source, self._keeper, output, clock, configuration.timeouts)
+        self._capture = Capture(configuration.source, self._open, self._keeper, output, clock, configuration.timeouts)
         self._threads = [
             threading.Thread(target=self._transcoder.run, name="transcoder", daemon=True),
             threading.Thread(target=self._capture.run, name="capture", daemon=True),
         ]
+
+    def _open(self, config: SourceConfig, stop: threading.Event, timeouts: Timeouts) -> Source:
+        """Called by the capture thread, before any picture of the source."""
+        source = open_source(config, stop, timeouts)
+        self._every = every(source)
+        return source
 
     def wake(self) -> None:
         """Make the main loop look around; from any thread or signal handler."""
@@ -115,7 +122,7 @@ class CameraProcess:
 
     def _publish(self, frame: Frame) -> None:
         self._keeper.sized(frame.width, frame.height)
-        header = {"t": frame.captured_at, "seq": frame.seq, "w": frame.width, "h": frame.height}
+        header = {"t": frame.captured_at, "seq": frame.seq, "w": frame.width, "h": frame.height, "every": self._every}
         self._media.send(self._topic, header, frame.data)
 
     def _tick(self) -> None:

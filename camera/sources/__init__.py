@@ -4,9 +4,10 @@ import importlib
 import re
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, cast
 
+from camera.addresses import Address, AddressError, parse_source
 from camera.packets import Packet, Reason, SourceConfig, SourceError, StreamInfo
 
 KINDS: dict[str, str] = {
@@ -64,9 +65,26 @@ def open_source(config: SourceConfig, stop: threading.Event, timeouts: Timeouts 
         raise SourceError(Reason.REFUSED, "there is no such kind of camera")
     if _CONTROL.search(config.address + config.username + config.password):
         raise SourceError(Reason.REFUSED, "address, user name and password may have no control characters")
+    config = replace(config, address=_checked(config).address)
     module, _, name = KINDS[config.kind].partition(":")
     try:
         opener = cast(Opener, getattr(importlib.import_module(module), name))
     except ImportError as error:
         raise SourceError(Reason.NOT_FOUND, f"a library for this kind of camera is missing ({error.name})") from None
     return opener(Request(config, stop, timeouts or Timeouts()))
+
+
+def every(source: Source) -> float:
+    """Nominal seconds between two pictures of a camera that is asked for each one, 0 for all others."""
+    return float(getattr(source, "every", 0.0))
+
+
+def _checked(config: SourceConfig) -> Address:
+    """The address once more, whoever wrote the configuration. Raises SourceError (REFUSED)."""
+    try:
+        found = parse_source(Address(config.kind, config.address).source)
+    except AddressError as error:
+        raise SourceError(Reason.REFUSED, str(error)) from None
+    if found.kind != config.kind or config.address != config.address.strip():
+        raise SourceError(Reason.REFUSED, "the address is not one of this kind of camera")
+    return found

@@ -94,13 +94,14 @@ class MultipartSource(_HttpSource):
 
 
 class PollingSource(_HttpSource):
-    """One picture an answer, asked for at config.poll_fps."""
+    """One picture an answer, asked for at config.poll_fps. `every`: seconds from one to the next."""
 
     def __init__(self, request: Request, asker: Asker, response: http.client.HTTPResponse) -> None:
         super().__init__(request, asker, response, patience=3)
+        self.every = 1 / min(max(request.config.poll_fps, _LEAST_FPS), _MOST_FPS)
 
     def __iter__(self) -> Iterator[Packet]:
-        pause = 1 / min(max(self._request.config.poll_fps, _LEAST_FPS), _MOST_FPS)
+        pause = self.every
         due = time.monotonic()
         while not self._request.stop.is_set():
             packet = self._packet(self._whole_body())

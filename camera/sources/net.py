@@ -4,7 +4,9 @@ import ipaddress
 import os
 import socket
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from camera.packets import Reason, SourceError
 
@@ -89,20 +91,29 @@ def _addresses(host: str, port: int, seconds: float) -> list[IpAddress]:
 
 def tcp_peers() -> set[Peer]:
     """Whom this process has TCP connections to, by (IP literal, port)."""
-    peers: set[Peer] = set()
+    return _tcp_ends(socket.socket.getpeername)
+
+
+def tcp_names() -> set[Peer]:
+    """The near ends of this process's TCP sockets, by (IP literal, port)."""
+    return _tcp_ends(socket.socket.getsockname)
+
+
+def _tcp_ends(which: Callable[[socket.socket], Any]) -> set[Peer]:
+    ends: set[Peer] = set()
     for name in os.listdir("/proc/self/fd"):  # noqa: PTH208 (a folder of numbers)
         try:
             handle = os.dup(int(name))
         except OSError:
             continue  # closed meanwhile
-        peer = _peer(handle)
-        if peer is not None:
-            peers.add(peer)
-    return peers
+        end = _end(handle, which)
+        if end is not None:
+            ends.add(end)
+    return ends
 
 
-def _peer(handle: int) -> Peer | None:
-    """The peer of a TCP connection; closes `handle`."""
+def _end(handle: int, which: Callable[[socket.socket], Any]) -> Peer | None:
+    """One end of a TCP connection; closes `handle`."""
     try:
         sock = socket.socket(fileno=handle)
     except OSError:
@@ -112,7 +123,7 @@ def _peer(handle: int) -> Peer | None:
         if sock.family not in (socket.AF_INET, socket.AF_INET6) or sock.type != socket.SOCK_STREAM:
             return None
         try:
-            ip, port = sock.getpeername()[:2]
+            ip, port = which(sock)[:2]
         except OSError:
             return None  # not connected
     return str(ipaddress.ip_address(ip.partition("%")[0])), port

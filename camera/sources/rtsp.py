@@ -1,14 +1,16 @@
-"""RTSP network cameras. FFmpeg follows redirects anywhere: the camera is asked first, the peers are checked after."""
+"""RTSP network cameras. FFmpeg follows redirects anywhere: it is led through a relay that knows the camera alone."""
 
+from collections.abc import Iterator
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from camera.addresses import host_and_port
-from camera.packets import Reason, SourceConfig, SourceError
+from camera.packets import Packet, Reason, SourceConfig, SourceError
 from camera.sources import Request, Source
 from camera.sources.av_source import CAMERA_FAULT, AvSource, Opening
 from camera.sources.describe import describe
 from camera.sources.login import Login
 from camera.sources.net import Target, resolve, tcp_peers
+from camera.sources.relay import Relay
 
 # FFmpeg keeps user name and password, both percent-encoded, in 128 bytes and cuts off the rest.
 _LONGEST_LOGIN = 126
@@ -21,23 +23,50 @@ def open_rtsp(request: Request) -> Source:
     host, port = host_and_port(config.address)
     target = resolve(host, port, config.allow_loopback, limits.resolve)
     sdp = describe(_pinned(config, target), target, Login(config.username, config.password), limits)
+    chosen = options(config, limits.open, sdp)
     before = tcp_peers()
-    source = _open(request, Opening(_with_login(config, target), "rtsp", options(config, limits.open, sdp)))
-    if tcp_peers() - before - {(target.ip, target.port)}:
+    relay = Relay(target, config.address.startswith("rtsps:"), limits.connect, chosen["rtsp_transport"] == "udp")
+    try:
+        source = _open(request, Opening(_with_login(config, relay.place), "rtsp", chosen), relay)
+    except BaseException:
+        relay.close()
+        raise
+    if tcp_peers() - before - relay.peers:
         source.close()
         raise SourceError(Reason.BAD_STREAM, "the camera led to another address while it was opened")
     return source
 
 
-def _open(request: Request, opening: Opening) -> AvSource:
+class RtspSource(AvSource):
+    """A camera behind its relay, which is closed with it and knows best why a stream ended."""
+
+    def __init__(self, request: Request, opening: Opening, relay: Relay) -> None:
+        self._relay = relay
+        try:
+            super().__init__(request, opening)
+        except SourceError as error:
+            raise relay.fault or error from None
+
+    def __iter__(self) -> Iterator[Packet]:
+        try:
+            yield from super().__iter__()
+        except SourceError as error:
+            raise self._relay.fault or error from None
+
+    def close(self) -> None:
+        super().close()
+        self._relay.close()
+
+
+def _open(request: Request, opening: Opening, relay: Relay) -> RtspSource:
     """Some cameras need a moment between two visitors: what worked for the question is tried again for the stream."""
     for pause in _PAUSES:
         try:
-            return AvSource(request, opening)
+            return RtspSource(request, opening, relay)
         except SourceError as error:
             if error.detail != CAMERA_FAULT or request.wait(pause):
                 raise
-    return AvSource(request, opening)
+    return RtspSource(request, opening, relay)
 
 
 def options(config: SourceConfig, seconds: float, sdp: str) -> dict[str, str]:
@@ -46,13 +75,14 @@ def options(config: SourceConfig, seconds: float, sdp: str) -> dict[str, str]:
     # holds the decoder's parameters nothing else is left to find out.
     told = "sprop-parameter-sets=" in sdp or "sprop-sps=" in sdp or "JPEG/" in sdp.upper()
     quick = {"fpsprobesize": "0"} | ({"analyzeduration": "100000"} if told else {})
-    protocols = "rtsp,rtp,tcp,udp" + (",tls" if config.address.startswith("rtsps:") else "")
+    # Pictures of an encrypted camera do not come in the open; the relay does the TLS.
+    by_udp = config.transport == "udp" and not config.address.startswith("rtsps:")
     return {
-        "rtsp_transport": "udp" if config.transport == "udp" else "tcp",
+        "rtsp_transport": "udp" if by_udp else "tcp",
         # Shorter than PyAV's own time-out, which stays as the net below it. Microseconds.
         "timeout": str(int(seconds * 900_000)),
         "allowed_media_types": "video",
-        "protocol_whitelist": protocols,
+        "protocol_whitelist": "rtsp,rtp,tcp,udp",
         "format_whitelist": "rtsp,sdp",
         # A key frame of a large picture comes in one burst.
         "buffer_size": str(1024 * 1024),
@@ -65,8 +95,9 @@ def _pinned(config: SourceConfig, target: Target) -> str:
     return urlunsplit((parts.scheme, target.netloc, parts.path, parts.query, ""))
 
 
-def _with_login(config: SourceConfig, target: Target) -> str:
-    url = _pinned(config, target)
+def _with_login(config: SourceConfig, place: Target) -> str:
+    """What FFmpeg is told: the relay's place, and always plain RTSP."""
+    url = _pinned(config, place).replace("rtsps:", "rtsp:", 1)
     if not config.username and not config.password:
         return url
     login = ":".join(quote(word, safe="!$'()*,;=-._~") for word in (config.username, config.password))

@@ -51,7 +51,8 @@ def gstreamer(**told: object) -> Iterator[str]:
     try:
         port = server.stdout.readline().strip()
         assert port, "GStreamer's server did not start"
-        yield f"{'rtsps' if told.get('certificate') else 'rtsp'}://127.0.0.1:{port}/cam"
+        host = "[::1]" if told.get("address") == "::1" else "127.0.0.1"
+        yield f"{'rtsps' if told.get('certificate') else 'rtsp'}://{host}:{port}/cam"
     finally:
         server.stdin.close()
         server.stdout.close()

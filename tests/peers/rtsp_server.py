@@ -41,7 +41,7 @@ def main() -> None:
     told = json.loads(sys.argv[1])
     Gst.init(None)
     server = GstRtspServer.RTSPServer()
-    server.set_address("127.0.0.1")
+    server.set_address(told.get("address", "127.0.0.1"))
     server.set_service("0")
     factory = GstRtspServer.RTSPMediaFactory()
     size = f"width={told.get('width', 320)},height={told.get('height', 240)},framerate={told.get('rate', 15)}/1"
