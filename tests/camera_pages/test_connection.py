@@ -1,8 +1,7 @@
 """«Test connection»: what the engine is asked, and how its answer is told."""
 
 import html
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,27 +11,10 @@ from accounts.models import User
 from camera.models import Camera
 from camera.packets import REASON_TEXT, Reason
 from main.try_source import _AT_ONCE, ADVICE
-from tests.camera_house import JPEG, SECRET, EngineEnd, engine_end, make_door
+from tests.camera_house import JPEG, SECRET, EngineEnd
 
 pytestmark = pytest.mark.django_db
 ClientOf = Callable[[User | None], Client]
-
-
-@pytest.fixture(autouse=True)
-def _nothing_of_other_tests(settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    settings.RUN_DIR = tmp_path
-    monkeypatch.setattr("camera.live.hub._current", None)
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[EngineEnd]:
-    with engine_end(tmp_path) as end:
-        yield end
-
-
-@pytest.fixture
-def door(bob: User) -> Camera:
-    return make_door(bob)
 
 
 # --- test of a connection ---

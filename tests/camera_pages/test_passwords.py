@@ -1,8 +1,7 @@
 """Passwords of cameras go in and never come out, and go to their own host only."""
 
 import logging
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,27 +12,10 @@ from camera.addresses import parse_source
 from camera.models import Camera, Grant, Right
 from main.forms import same_place
 from main.models import AuditEntry
-from tests.camera_house import SECRET, EngineEnd, engine_end, form_values, make_door, password_of
+from tests.camera_house import SECRET, EngineEnd, form_values, password_of
 
 pytestmark = pytest.mark.django_db
 ClientOf = Callable[[User | None], Client]
-
-
-@pytest.fixture(autouse=True)
-def _nothing_of_other_tests(settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    settings.RUN_DIR = tmp_path
-    monkeypatch.setattr("camera.live.hub._current", None)
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[EngineEnd]:
-    with engine_end(tmp_path) as end:
-        yield end
-
-
-@pytest.fixture
-def door(bob: User) -> Camera:
-    return make_door(bob)
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,7 @@
 
 import html
 import re
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -16,27 +15,10 @@ from accounts.models import Role, User
 from camera.models import Camera, Grant, Right, free_slug
 from camera.names import check_name
 from main.models import AuditEntry, LogLine, ViewingSession
-from tests.camera_house import SECRET, EngineEnd, engine_end, form_values, make_door
+from tests.camera_house import SECRET, EngineEnd, form_values
 
 pytestmark = pytest.mark.django_db
 ClientOf = Callable[[User | None], Client]
-
-
-@pytest.fixture(autouse=True)
-def _nothing_of_other_tests(settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    settings.RUN_DIR = tmp_path
-    monkeypatch.setattr("camera.live.hub._current", None)
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[EngineEnd]:
-    with engine_end(tmp_path) as end:
-        yield end
-
-
-@pytest.fixture
-def door(bob: User) -> Camera:
-    return make_door(bob)
 
 
 # --- list ---
