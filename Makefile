@@ -12,7 +12,7 @@ test: .venv/.installed-dev
 
 # Everything but real browsers, foreign servers, process faults and large data.
 test-fast: .venv/.installed-dev
-	$(PY) -m pytest -n 2 -m "not e2e and not peers and not processes and not slow"
+	$(PY) -m pytest -n 4 -m "not e2e and not peers and not processes and not slow"
 
 lint: .venv/.installed-dev
 	.venv/bin/ruff format --check .

@@ -131,7 +131,7 @@ def test_it_comes_back_with_another_size(hub: Hub) -> None:
         hub.watch()
         hub.start(config(camera))
         hub.wait(lambda: any(p.header["w"] == 640 for p in hub.pictures[7]), 8, "the larger pictures")
-        assert hub.wait_state("online").width == 640
+        hub.wait(lambda: (now := hub.state()).state == "online" and now.width == 640, 5, "the state to tell the size")
     offline = [state for state in hub.states[7] if state.state == "offline"]
     assert offline and offline[0].reason == Reason.NO_SIGNAL
 

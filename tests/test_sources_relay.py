@@ -330,12 +330,12 @@ def test_other_programs_get_no_connection_to_the_camera() -> None:
 def test_what_is_said_last_still_reaches_the_camera() -> None:
     with liar(lambda *_: b"") as camera, relay_to(camera) as relay:
         sock = socket.create_connection((relay.place.ip, relay.place.port), 2)
-        # Whose connection it is can be seen while it stands.
-        wait_for(lambda: len(relay.peers) == 3, 2, "the relay to take it")
+        sock.sendall(b"OPTIONS rtsp://h/x RTSP/1.0\r\n\r\n")
+        wait_for(lambda: camera.asked == [(1, "OPTIONS")], 5, "the connection to stand")
         sock.sendall(b"TEARDOWN rtsp://h/x RTSP/1.0\r\n\r\n")
         sock.close()
         relay.close()
-        wait_for(lambda: camera.asked == [(1, "TEARDOWN")], 2, "the goodbye")
+        wait_for(lambda: camera.asked[1:] == [(1, "TEARDOWN")], 5, "the goodbye")
 
 
 def test_a_closed_relay_takes_nobody() -> None:
