@@ -10,7 +10,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Q
 from django.http import Http404
 
-from camera.models import Camera, Right
+from camera.models import Camera, Event, Recording, Right
 
 RIGHTS = frozenset(Right.values)
 
@@ -76,6 +76,51 @@ def camera_for(actor: Actor, slug: str, right: str) -> Camera:
     if right not in held:
         raise PermissionDenied(f"You may see this camera, but not {Right(right).label}.")
     return camera
+
+
+def footage_filter(actor: Actor, right: str) -> Q:
+    """The condition on Recording or Event under which `actor` has `right`. What has no camera (any more) is owners'."""
+    if actor.kind == "system" or (actor.kind in ("user", "token") and actor.role == "owner"):
+        return Q()
+    return Q(camera__in=Camera.objects.allowed(actor, right).order_by().values("pk"))
+
+
+def recording_for(actor: Actor, pk: int, right: str) -> Recording:
+    """The recording, for one who has `right` on its camera. Raises Http404 and PermissionDenied as camera_for does."""
+    found = Recording.objects.filter(pk=pk, delete_requested_at=None).select_related("camera", "storage").first()
+    if found is None:
+        raise Http404("No such recording.")
+    _need(actor, found.camera, right, "recording")
+    return found
+
+
+def event_for(actor: Actor, pk: int, right: str) -> Event:
+    """The event, for one who has `right` on its camera. Raises Http404 and PermissionDenied as camera_for does."""
+    found = Event.objects.filter(pk=pk, delete_requested_at=None).select_related("camera", "recording").first()
+    if found is None:
+        raise Http404("No such event.")
+    _need(actor, found.camera, right, "event")
+    return found
+
+
+def _need(actor: Actor, camera: Camera | None, right: str, what: str) -> None:
+    if camera is None:
+        held = RIGHTS if actor.kind == "system" or (actor.kind in ("user", "token") and actor.is_owner) else frozenset()
+    else:
+        held = rights_on(actor, camera)
+    if not held:
+        raise Http404(f"No such {what}.")
+    if right not in held:
+        raise PermissionDenied(f"You may see this camera, but not {Right(right).label}.")
+
+
+def may_delete(actor: Actor, recording: Recording) -> bool:
+    """One who manages the camera may; so may one whose own viewing session was the only reason for the recording."""
+    if recording.camera is None:
+        return actor.kind == "system" or (actor.kind in ("user", "token") and actor.is_owner)
+    held = rights_on(actor, recording.camera)
+    mine = bool(recording.reasons) and all(reason.startswith("session:") for reason in recording.reasons)
+    return Right.MANAGE in held or (bool(held) and mine and recording.people == [actor.user_id])
 
 
 def may_add(actor: Actor, kind: str) -> bool:

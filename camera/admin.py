@@ -11,7 +11,12 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, QueryDict
 from django.utils.html import format_html
 
-from camera import bus, commands, ports
+from camera import (
+    bus,
+    commands,
+    footage_admin,  # noqa: F401 (registers recordings and events)
+    ports,
+)
 from camera.addresses import EXAMPLES, Address, AddressError, host_and_port, parse_source
 from camera.models import Camera, Grant
 from camera.redact import redact

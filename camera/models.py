@@ -10,11 +10,15 @@ from django.utils.text import slugify
 from camera import vault
 from camera.addresses import KINDS, Address
 from camera.fields import AddressField, LostQuery
+from camera.footage import Event, Recording, RecordRequest, Storage
 from camera.names import check_name
 from camera.packets import Reason, SourceConfig, StateName
 
 if TYPE_CHECKING:
     from camera.access import Actor
+
+
+__all__ = ["Camera", "Detect", "Event", "Grant", "Recording", "RecordMode", "RecordRequest", "Right", "Storage"]
 
 
 class Right(models.TextChoices):
@@ -32,6 +36,12 @@ class RecordMode(models.TextChoices):
     WATCHED = "watched", "while somebody watches"
     MOTION = "motion", "when something moves"
     ALWAYS = "always", "always"
+
+
+class Detect(models.TextChoices):
+    OFF = "off", "no motion detection"
+    BACKGROUND = "background", "compare with the learnt background"
+    DIFFERENCE = "difference", "compare with the picture before (cheaper)"
 
 
 class CameraQuerySet(models.QuerySet["Camera"]):
@@ -75,7 +85,37 @@ class Camera(models.Model):
         default=2.0,
         validators=[MinValueValidator(0.05), MaxValueValidator(15.0)],
     )
-    record = models.CharField(max_length=8, choices=RecordMode.choices, default=RecordMode.OFF, editable=False)
+    record = models.CharField(
+        "recorded", max_length=8, choices=RecordMode.choices, blank=True, default="", help_text="Empty: as the house."
+    )
+    pre_roll = models.FloatField(
+        "seconds kept from before a motion", null=True, blank=True,
+        validators=[MinValueValidator(0), MaxValueValidator(60)], help_text="Empty: as the house.",
+    )  # fmt: skip
+    post_roll = models.FloatField(
+        "seconds kept after a motion", null=True, blank=True,
+        validators=[MinValueValidator(0), MaxValueValidator(600)], help_text="Empty: as the house.",
+    )  # fmt: skip
+    days_kept = models.PositiveIntegerField(
+        "days recordings are kept", null=True, blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(36500)], help_text="Empty: as the house.",
+    )  # fmt: skip
+    gigabytes_kept = models.FloatField(
+        "gigabytes of recordings kept", null=True, blank=True,
+        validators=[MinValueValidator(0.01), MaxValueValidator(1e6)], help_text="Empty: only the house's limit counts.",
+    )  # fmt: skip
+    audio = models.BooleanField(
+        "record sound", default=False, help_text="Off unless everybody who may be heard knows of it."
+    )
+    detect = models.CharField("motion detection", max_length=10, choices=Detect.choices, default=Detect.BACKGROUND)
+    sensitivity = models.PositiveSmallIntegerField(
+        default=50, validators=[MinValueValidator(1), MaxValueValidator(100)],
+        help_text="1 sees only what is plain, 100 the faintest change.",
+    )  # fmt: skip
+    min_area = models.FloatField(
+        "smallest motion, in percent of the picture", default=0.15,
+        validators=[MinValueValidator(0.01), MaxValueValidator(50)],
+    )  # fmt: skip
     enabled = models.BooleanField(default=True)
     keeper = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -130,6 +170,7 @@ class Camera(models.Model):
             password=vault.unseal(self.sealed_password) or "",
             transport=self.transport,
             poll_fps=self.poll_fps,
+            audio=self.audio,
             allow_loopback=settings.ALLOW_LOOPBACK_CAMERAS,
             files_root=str(settings.CAMERA_FILES),
         )

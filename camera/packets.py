@@ -54,6 +54,28 @@ class StreamInfo:
     pix_fmt: str = ""
     # Seconds per tick of a packet's pts and dts.
     time_base: float = 1 / 90000
+    # What sound comes along, when it is wanted and there is any.
+    audio: "AudioInfo | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class AudioInfo:
+    """The sound of a source. `codec`: aac, pcm_mulaw, pcm_alaw, pcm_s16le … by FFmpeg's names; `rate` in Hz."""
+
+    codec: str
+    rate: int
+    channels: int
+    extradata: bytes = b""
+    time_base: float = 1 / 8000
+
+
+@dataclass(frozen=True, slots=True)
+class AudioPacket:
+    """One compressed piece of sound as the camera sent it; `pts` in ticks of its AudioInfo."""
+
+    data: bytes
+    captured_at: float
+    pts: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +118,17 @@ class CameraState:
     width: int = 0
     height: int = 0
     codec: str = ""
+    # A file is open, and for what: `always`, `motion`, `watched`, `session:12`, `manual:bob`.
     recording: bool = False
+    reasons: tuple[str, ...] = ()
     last_frame_at: float | None = None
+    # The number of the newest orders that the camera process has taken.
+    orders: int = 0
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "CameraState":
-        return cls(**{name: values[name] for name in cls.__dataclass_fields__ if name in values})
+        known = {name: values[name] for name in cls.__dataclass_fields__ if name in values}
+        return cls(**known | {"reasons": tuple(known.get("reasons", ()))})
 
 
 def sound(state: CameraState) -> CameraState:
@@ -116,6 +143,9 @@ def sound(state: CameraState) -> CameraState:
         and state.state in set(StateName)
         and (state.reason or Reason.NO_SIGNAL) in set(Reason)
         and state.clock in ("arrival", "source")
+        and isinstance(state.recording, bool)
+        and type(state.orders) is int
+        and all(isinstance(one, str) and len(one) <= 200 for one in state.reasons[:100])
         and all(type(size) is int and 0 <= size < 100_000 for size in (state.width, state.height))
         # Until the year 9999: later ones no calendar knows.
         and all(isinstance(one, int | float) and math.isfinite(one) and 0 <= one < 2.5e11 for one in numbers)
@@ -135,6 +165,8 @@ class SourceConfig:
     # rtsp: "tcp" or "udp"; http: pictures a second asked of a single-JPEG address.
     transport: str = "tcp"
     poll_fps: float = 2.0
+    # Whether sound is wanted.
+    audio: bool = False
     allow_loopback: bool = False
     files_root: str = ""
 

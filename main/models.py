@@ -12,7 +12,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import connection, models, transaction
 from django.utils import timezone
 
-from camera.models import Camera
+from camera.models import Camera, Recording, RecordMode
 
 
 def check_time_zone(name: str) -> None:
@@ -40,6 +40,41 @@ class SiteSettings(models.Model):
         help_text="Otherwise people come in by invitation. Newcomers become guests.",
     )
     time_zone = models.CharField(max_length=64, default=default_time_zone, validators=[check_time_zone])
+    record = models.CharField(
+        "cameras are recorded",
+        max_length=8,
+        choices=RecordMode.choices,
+        default=RecordMode.OFF,
+        help_text="For every camera that has no choice of its own.",
+    )
+    pre_roll = models.FloatField(
+        "seconds kept from before a motion", default=5, validators=[MinValueValidator(0), MaxValueValidator(60)]
+    )
+    post_roll = models.FloatField(
+        "seconds kept after a motion", default=10, validators=[MinValueValidator(0), MaxValueValidator(600)]
+    )
+    manual_hours = models.FloatField(
+        "hours a recording that was started by hand lasts at most",
+        default=4,
+        validators=[MinValueValidator(0.01), MaxValueValidator(24)],
+    )
+    # Empty: MEDIA_ROOT. Written by web after main/recordings_folder.py has checked it.
+    recordings_path = models.CharField("folder for new recordings", max_length=500, blank=True)
+    recording_days = models.PositiveIntegerField(
+        "days recordings are kept", default=14, validators=[MinValueValidator(1), MaxValueValidator(36500)]
+    )
+    event_days = models.PositiveIntegerField(
+        "days events and their pictures are kept",
+        default=60,
+        validators=[MinValueValidator(1), MaxValueValidator(36500)],
+    )
+    gigabytes_kept = models.FloatField(
+        "gigabytes of recordings kept",
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0.01), MaxValueValidator(1e6)],
+        help_text="Empty: as much as fits, up to 80 % of the disk.",
+    )
     first_run_done = models.BooleanField(default=False, editable=False)
 
     class Meta:
@@ -65,6 +100,9 @@ class ViewingSession(models.Model):
         WEBSOCKET = "websocket", "WebSocket"
         MJPEG = "mjpeg", "MJPEG"
         FRAME = "frame", "single pictures"
+        # Not live: somebody looked at or took away what was recorded. Begins and ends when asked for.
+        PLAYBACK = "playback", "looking back"
+        EXPORT = "export", "download"
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="viewings")
     user_name = models.CharField(max_length=150)
@@ -77,6 +115,13 @@ class ViewingSession(models.Model):
     address = models.GenericIPAddressField(null=True, blank=True)
     device = models.CharField(max_length=60, blank=True)
     bytes = models.BigIntegerField(default=0)
+    # A camera that is recorded while watched is recorded for this one: a live page, a full-size tile or MJPEG.
+    counts = models.BooleanField(default=True)
+    # Its user or an owner has deleted it: gone from every page. The log lines stay.
+    hidden_at = models.DateTimeField(null=True, blank=True, editable=False)
+    # What was looked at, when it was not live. The time stays when the recording has gone.
+    recording = models.ForeignKey(Recording, null=True, blank=True, on_delete=models.SET_NULL, related_name="lookbacks")
+    footage_at = models.DateTimeField(null=True, blank=True)
     started_at = models.DateTimeField(db_index=True)
     last_seen_at = models.DateTimeField()
     left_at = models.DateTimeField(null=True, blank=True)
@@ -119,6 +164,7 @@ class LogLine(models.Model):
     class What(models.TextChoices):
         OPENED = "opened", "opened"
         CLOSED = "closed", "closed"
+        PLAYED = "played", "looked back"
         EXPORTED = "exported", "exported"
         DELETED = "deleted", "deleted"
 

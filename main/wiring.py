@@ -1,14 +1,37 @@
 """Fills the ports of camera and accounts: what the rooms below need from this one."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from accounts import ports as accounts_ports
 from camera import ports
-from main.models import AuditEntry, SiteSettings
+from main.models import AuditEntry, SiteSettings, ViewingSession
 
 
 def house_policy() -> ports.Policy:
-    return ports.Policy(viewer_fps=SiteSettings.load().viewer_fps)
+    house = SiteSettings.load()
+    return ports.Policy(
+        viewer_fps=house.viewer_fps,
+        record=house.record,
+        pre_roll=house.pre_roll,
+        post_roll=house.post_roll,
+        storage=house.recordings_path,
+        recording_days=house.recording_days,
+        event_days=house.event_days,
+        gigabytes=house.gigabytes_kept,
+        manual_hours=house.manual_hours,
+    )
+
+
+def watched_cameras() -> set[int]:
+    """Cameras with an open viewing session that counts."""
+    open_now = ViewingSession.objects.filter(ended_at=None, left_at=None, counts=True, camera__isnull=False)
+    return set(open_now.order_by().values_list("camera_id", flat=True).distinct())
+
+
+def open_sessions(sessions: Iterable[int]) -> set[int]:
+    """Which of these viewing sessions still go on; one that was left may come back within seconds."""
+    return set(ViewingSession.objects.filter(pk__in=list(sessions), ended_at=None).values_list("pk", flat=True))
 
 
 def write_audit(actor: str, what: str, before: dict[str, Any], after: dict[str, Any]) -> None:
@@ -25,5 +48,7 @@ def write_audit(actor: str, what: str, before: dict[str, Any], after: dict[str, 
 
 def connect() -> None:
     ports.policy = house_policy
+    ports.watched = watched_cameras
+    ports.open_sessions = open_sessions
     ports.on_change = accounts_ports.on_change = write_audit
     accounts_ports.signups_open = lambda: SiteSettings.load().signups_open

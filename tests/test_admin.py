@@ -72,6 +72,9 @@ def test_every_list_and_every_row_opens(
         listed = owner.get(page_of(model, "changelist") + "?q=yard")
         assert listed.status_code == 200, model
         row = model._default_manager.first()
+        if row is None:
+            assert model._meta.model_name in ("storage", "recording", "event", "recordrequest"), model
+            continue
         assert owner.get(page_of(model, "change", row.pk)).status_code == 200, model
 
 

@@ -20,7 +20,9 @@ class Command(BaseCommand):
         parser.add_argument("name", metavar="NAME")
         parser.add_argument("source", metavar="SOURCE")
         parser.add_argument("--slug", help="the camera's name in addresses; made from NAME when left out")
-        parser.add_argument("--record", choices=RecordMode.values, default=RecordMode.OFF)
+        parser.add_argument(
+            "--record", choices=RecordMode.values, default="", help="when it is recorded; left out: as the house"
+        )
         parser.add_argument("--username", default="", help="the camera's own user name")
         parser.add_argument("--password", default="", help="the camera's own password")
 

@@ -1,0 +1,54 @@
+"""What the engine tells a camera process to do with its pictures: plain values that can change while it runs."""
+
+import math
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+MODES = ("off", "watched", "motion", "always")
+METHODS = ("off", "background", "difference")
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """The newest orders count, whole; `number` tells which those are and stands in the camera's state as an answer.
+
+    Seconds for the rolls; `storage` and `media` are absolute folders; `sensitivity` 1 … 100; `min_area` is a
+    percentage of the picture. `reasons` are those from outside (`watched`, `session:12`, `manual:bob`); `always` and
+    `motion` the process finds by itself from `mode`. `hold` forbids recording and says why ("disk_full"), else "".
+    """
+
+    number: int = 0
+    slug: str = ""
+    storage: str = ""
+    media: str = ""
+    mode: str = "off"
+    pre_roll: float = 5.0
+    post_roll: float = 10.0
+    detect: str = "off"
+    sensitivity: int = 50
+    min_area: float = 0.15
+    reasons: tuple[str, ...] = ()
+    hold: str = ""
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "Orders":
+        """Raises ValueError or TypeError."""
+        known = {one.name: values[one.name] for one in fields(cls) if one.name in values}
+        known["reasons"] = tuple(str(reason) for reason in known.get("reasons", ()))
+        made = cls(**known)
+        if made.mode not in MODES or made.detect not in METHODS:
+            raise ValueError("no such mode")
+        if not all(math.isfinite(one) and one >= 0 for one in (made.pre_roll, made.post_roll, made.min_area)):
+            raise ValueError("no such time")
+        return made
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a detector saw in one frame. Boxes are (left, top, width, height), each 0 … 1 of the picture."""
+
+    score: float
+    boxes: tuple[tuple[float, float, float, float], ...] = field(default=())
