@@ -4,9 +4,10 @@ import json
 import logging
 import threading
 import time
+from dataclasses import replace
 from typing import Any
 
-from camera.packets import Reason, SourceConfig, SourceError
+from camera.packets import AudioPacket, Reason, SourceConfig, SourceError
 from camera.sources import Source, Timeouts, open_source
 from camera.video.decode import Decoder
 from camera.video.encode import JpegEncoder
@@ -35,7 +36,7 @@ def probe(config: SourceConfig, timeouts: Timeouts | None = None, patience: floa
 def _answer(config: SourceConfig, stop: threading.Event, timeouts: Timeouts | None) -> bytes:
     began = time.monotonic()
     try:
-        source = open_source(config, stop, timeouts)
+        source = open_source(replace(config, audio=False), stop, timeouts)
         try:
             values, picture = first_picture(source)
         finally:
@@ -52,6 +53,8 @@ def first_picture(source: Source) -> tuple[dict[str, Any], bytes]:
     """({"codec", "width", "height"}, JPEG) of the first picture that can be shown. Raises SourceError."""
     decoder: Decoder | None = None
     for packet in source:
+        if isinstance(packet, AudioPacket):
+            continue
         info = source.info
         if info.codec == "mjpeg":
             return {"codec": info.codec, "width": info.width, "height": info.height}, packet.data

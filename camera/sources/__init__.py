@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol, cast
 
 from camera.addresses import Address, AddressError, parse_source
-from camera.packets import Packet, Reason, SourceConfig, SourceError, StreamInfo
+from camera.packets import AudioPacket, Packet, Reason, SourceConfig, SourceError, StreamInfo
 
 KINDS: dict[str, str] = {
     "rtsp": "camera.sources.rtsp:open_rtsp",
@@ -21,14 +21,15 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 class Source(Protocol):
-    """An open source. Iterating gives packets until it breaks, by SourceError and never by ending, or until `stop`.
+    """An open source. Iterating gives packets until it breaks, by SourceError and never by ending, or until `stop`;
+    among them those of sound where config.audio wants it.
 
     `info` tells what is sent; it is replaced by a new object when size or codec change.
     """
 
     info: StreamInfo
 
-    def __iter__(self) -> Iterator[Packet]: ...
+    def __iter__(self) -> Iterator[Packet | AudioPacket]: ...
 
     def close(self) -> None: ...
 

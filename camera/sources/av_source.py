@@ -5,14 +5,14 @@ import logging
 import re
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import av
 import av.error
 import av.logging
 
-from camera.packets import Packet, Reason, SourceError, StreamInfo
+from camera.packets import AudioInfo, AudioPacket, Packet, Reason, SourceError, StreamInfo
 from camera.sources import Request
 from camera.sources.gate import JpegGate
 from camera.video.jpeg import MAX_PIXELS
@@ -27,6 +27,9 @@ OLDEST_FFMPEG = (8, 1, 2)
 CODECS = frozenset({"h264", "hevc", "av1", "mjpeg"})
 # FFmpeg looks into streams while opening them: only these decoders may be used for it.
 DECODERS = "h264,hevc,libdav1d,av1,mjpeg"
+# The sound that cameras send, where it is wanted: as recordings can hold it (camera/video/sound.py).
+AUDIO_CODECS = frozenset({"aac", "pcm_mulaw", "pcm_alaw", "pcm_s16be", "pcm_s16le"})
+AUDIO_DECODERS = ",".join(sorted(AUDIO_CODECS))
 CAMERA_FAULT = "the camera reports a fault of its own"
 _SILENT = (Reason.STALLED, "no picture came in time")
 _NO_ANSWER = (Reason.NO_SIGNAL, "no stream came in time")
@@ -133,6 +136,19 @@ def checked_stream(container: "av.container.InputContainer", codecs: frozenset[s
     return stream, info
 
 
+def wanted_sound(container: "av.container.InputContainer", wanted: bool) -> "tuple[Any, AudioInfo | None]":
+    """The first sound stream and what it is; (None, None) when none is wanted or there is none that can be kept."""
+    for stream in container.streams.audio if wanted else ():
+        context = stream.codec_context
+        name = context.codec.canonical_name if context is not None else ""
+        if name in AUDIO_CODECS and context.sample_rate and 1 <= context.layout.nb_channels <= 2:
+            extradata = bytes(context.extradata or b"")
+            if name != "aac" or extradata:
+                base = float(stream.time_base or 0) or 1 / context.sample_rate
+                return stream, AudioInfo(name, context.sample_rate, context.layout.nb_channels, extradata, base)
+    return None, None
+
+
 class AvSource:
     """A live source read through PyAV: every packet as it comes, dated by its arrival."""
 
@@ -140,20 +156,25 @@ class AvSource:
         self._request = request
         self._container = open_container(opening, request)
         try:
-            self._stream, self.info = checked_stream(self._container, opening.codecs)
+            self._stream, info = checked_stream(self._container, opening.codecs)
+            self._sound, audio = wanted_sound(self._container, request.config.audio)
+            self.info = replace(info, audio=audio)
         except SourceError:
             self._container.close()
             raise
 
-    def __iter__(self) -> Iterator[Packet]:
+    def __iter__(self) -> Iterator[Packet | AudioPacket]:
         gate = JpegGate() if self.info.codec == "mjpeg" else None
         for packet in self._read():
+            if packet.stream is self._sound:
+                yield AudioPacket(bytes(packet), time.time(), packet.pts)
+                continue
             made = self._packet(packet)
             if gate is not None:
                 if not gate.admit(made.data):
                     continue
                 if (gate.info.width, gate.info.height) != (self.info.width, self.info.height):
-                    self.info = gate.info
+                    self.info = replace(gate.info, time_base=self.info.time_base, audio=self.info.audio)
             yield made
 
     def _packet(self, packet: Any) -> Packet:
@@ -162,8 +183,9 @@ class AvSource:
 
     def _read(self) -> Iterator[Any]:
         began = time.monotonic()
+        streams = [self._stream] if self._sound is None else [self._stream, self._sound]
         try:
-            for packet in self._container.demux(self._stream):
+            for packet in self._container.demux(*streams):
                 if self._request.stop.is_set():
                     return
                 if packet.size == 0:
@@ -172,7 +194,8 @@ class AvSource:
                     # FFmpeg gives the packet it held back when its time-out ends: an old one that would pass for live.
                     raise SourceError(*_SILENT)
                 yield packet
-                began = time.monotonic()
+                # A camera that goes on sending sound but no picture is one that stalls.
+                began = began if packet.stream is self._sound else time.monotonic()
         except (av.error.FFmpegError, OSError) as error:
             ran_out = time.monotonic() - began > 0.75 * self._request.timeouts.silence
             raise explain(error, opened=True, ran_out=ran_out) from None

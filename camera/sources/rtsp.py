@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from camera.addresses import host_and_port
-from camera.packets import Packet, Reason, SourceConfig, SourceError
+from camera.packets import AudioPacket, Packet, Reason, SourceConfig, SourceError
 from camera.sources import Request, Source
-from camera.sources.av_source import CAMERA_FAULT, AvSource, Opening
+from camera.sources.av_source import AUDIO_DECODERS, CAMERA_FAULT, DECODERS, AvSource, Opening
 from camera.sources.describe import describe
 from camera.sources.login import Login
 from camera.sources.net import Target, resolve, tcp_peers
@@ -47,7 +47,7 @@ class RtspSource(AvSource):
         except SourceError as error:
             raise relay.fault or error from None
 
-    def __iter__(self) -> Iterator[Packet]:
+    def __iter__(self) -> Iterator[Packet | AudioPacket]:
         try:
             yield from super().__iter__()
         except SourceError as error:
@@ -81,7 +81,8 @@ def options(config: SourceConfig, seconds: float, sdp: str) -> dict[str, str]:
         "rtsp_transport": "udp" if by_udp else "tcp",
         # Shorter than PyAV's own time-out, which stays as the net below it. Microseconds.
         "timeout": str(int(seconds * 900_000)),
-        "allowed_media_types": "video",
+        "allowed_media_types": "video+audio" if config.audio else "video",
+        "codec_whitelist": f"{DECODERS},{AUDIO_DECODERS}" if config.audio else DECODERS,
         "protocol_whitelist": "rtsp,rtp,tcp,udp",
         "format_whitelist": "rtsp,sdp",
         # A key frame of a large picture comes in one burst.

@@ -11,9 +11,18 @@ from typing import Any, BinaryIO
 import av.bitstream
 import av.error
 
-from camera.packets import Packet, Reason, SourceError
+from camera.packets import AudioPacket, Packet, Reason, SourceError, StreamInfo
 from camera.sources import Request, Source
-from camera.sources.av_source import CODECS, DECODERS, Opening, checked_stream, explain, open_container
+from camera.sources.av_source import (
+    AUDIO_DECODERS,
+    CODECS,
+    DECODERS,
+    Opening,
+    checked_stream,
+    explain,
+    open_container,
+    wanted_sound,
+)
 from camera.sources.gate import JpegGate
 from camera.video.nal import parameter_sets
 
@@ -55,6 +64,7 @@ class FileSource:
     def __init__(self, request: Request, now: Callable[[], float] = time.monotonic) -> None:
         self._request = request
         self._now = now
+        self.info: StreamInfo = StreamInfo("")
         self._file = open_inside(request.config.files_root, request.config.address)
         try:
             self._open()
@@ -65,10 +75,12 @@ class FileSource:
     def _open(self) -> None:
         self._file.seek(0)
         # No protocol goes by the name of "none": whatever a file refers to stays closed.
-        options = {"protocol_whitelist": "none", "format_whitelist": FORMATS, "codec_whitelist": f"{DECODERS},mpeg4"}
+        decoders = f"{DECODERS},mpeg4,{AUDIO_DECODERS}"
+        options = {"protocol_whitelist": "none", "format_whitelist": FORMATS, "codec_whitelist": decoders}
         self._container = open_container(Opening(self._file, None, options), self._request)
         try:
             self._stream, info = checked_stream(self._container, FILE_CODECS)
+            self._sound, audio = wanted_sound(self._container, self._request.config.audio)
         except SourceError:
             self._container.close()
             raise
@@ -76,15 +88,20 @@ class FileSource:
         bsf = _ANNEX_B.get(info.codec)
         self._filter = av.bitstream.BitStreamFilterContext(bsf, self._stream) if bsf else None
         self._tick = info.time_base
-        self.info = replace(info, extradata=b"" if bsf else info.extradata, time_base=1 / _TICKS)
+        known = self.info.extradata
+        found = replace(info, extradata=known if bsf else info.extradata, time_base=1 / _TICKS, audio=audio)
+        # From pass to pass it is the same stream: whoever compares is to see that.
+        self.info = found if self.info != found else self.info
 
-    def __iter__(self) -> Iterator[Packet]:
+    def __iter__(self) -> Iterator[Packet | AudioPacket]:
         gate = JpegGate() if self.info.codec == "mjpeg" else None
         pace = Pace(self._now())
         while True:
             sent = 0
             for packet in self._one_pass(pace):
-                if gate is None or gate.admit(packet.data):
+                if isinstance(packet, AudioPacket):
+                    yield packet
+                elif gate is None or gate.admit(packet.data):
                     yield packet
                     sent += 1
                 if self._request.stop.is_set():
@@ -94,10 +111,13 @@ class FileSource:
             self._container.close()
             self._open()
 
-    def _one_pass(self, pace: "Pace") -> Iterator[Packet]:
+    def _one_pass(self, pace: "Pace") -> Iterator[Packet | AudioPacket]:
         rate = float(self._stream.average_rate or 0) or _UNKNOWN_RATE
         pace.begin(1 / rate)
         for data, key, pts, dts in self._pieces():
+            if key is None:
+                yield AudioPacket(data, time.time())
+                continue
             at = pace.step(None if dts is None else dts * self._tick)
             if self._request.wait(at - self._now()):
                 return
@@ -107,10 +127,14 @@ class FileSource:
             ahead = 0 if pts is None or dts is None else max(0, round((pts - dts) * self._tick * _TICKS))
             yield Packet(data, key, time.time(), pts=ticks + ahead, dts=ticks)
 
-    def _pieces(self) -> Iterator[tuple[bytes, bool, int | None, int | None]]:
+    def _pieces(self) -> Iterator[tuple[bytes, bool | None, int | None, int | None]]:
+        """(data, whether it is a key frame, pts, dts); a piece of sound is neither and has no time of its own."""
+        streams = [self._stream] if self._sound is None else [self._stream, self._sound]
         try:
-            for packet in self._container.demux(self._stream):
-                if packet.size:
+            for packet in self._container.demux(*streams):
+                if packet.size and packet.stream is self._sound:
+                    yield bytes(packet), None, None, None
+                elif packet.size:
                     yield from self._filtered(packet)
         except (av.error.FFmpegError, OSError) as error:
             explained = explain(error, opened=True, ran_out=False)

@@ -24,6 +24,13 @@ ENCODERS = {
     "vp8": "vp8enc deadline=1 ! rtpvp8pay name=pay0 pt=96",
 }
 
+SOUND = {
+    "pcma": "alawenc ! rtppcmapay name=pay1 pt=8",
+    "pcmu": "mulawenc ! rtppcmupay name=pay1 pt=0",
+    "aac": "voaacenc ! aacparse ! rtpmp4gpay name=pay1 pt=97",
+    "opus": "opusenc ! rtpopuspay name=pay1 pt=98",
+}
+
 
 def protect(server: GstRtspServer.RTSPServer, user: str, password: str, digest: bool) -> None:
     auth = GstRtspServer.RTSPAuth()
@@ -46,7 +53,11 @@ def main() -> None:
     factory = GstRtspServer.RTSPMediaFactory()
     size = f"width={told.get('width', 320)},height={told.get('height', 240)},framerate={told.get('rate', 15)}/1"
     source = f"videotestsrc is-live=true pattern={told.get('pattern', 'smpte')}"
-    factory.set_launch(f"( {source} ! video/x-raw,format=I420,{size} ! {ENCODERS[told.get('codec', 'h264')]} )")
+    sound = ""
+    if told.get("sound"):
+        sound = f" audiotestsrc is-live=true ! audioconvert ! audioresample ! {SOUND[told['sound']]}"
+    video = f"{source} ! video/x-raw,format=I420,{size} ! {ENCODERS[told.get('codec', 'h264')]}"
+    factory.set_launch(f"( {video}{sound} )")
     factory.set_shared(True)
     if told.get("user"):
         protect(server, told["user"], told["password"], told.get("digest", True))
