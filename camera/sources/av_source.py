@@ -15,6 +15,7 @@ import av.logging
 from camera.packets import AudioInfo, AudioPacket, Packet, Reason, SourceError, StreamInfo
 from camera.sources import Request
 from camera.sources.gate import JpegGate
+from camera.sources.joiner import joined
 from camera.video.jpeg import MAX_PIXELS
 
 logger = logging.getLogger(__name__)
@@ -164,6 +165,9 @@ class AvSource:
             raise
 
     def __iter__(self) -> Iterator[Packet | AudioPacket]:
+        return joined(self._packets(), self.info.codec)
+
+    def _packets(self) -> Iterator[Packet | AudioPacket]:
         gate = JpegGate() if self.info.codec == "mjpeg" else None
         for packet in self._read():
             if packet.stream is self._sound:

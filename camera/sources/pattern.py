@@ -1,4 +1,4 @@
-"""The built-in demo camera: a front yard with a clock, and every 20 seconds somebody walks through it."""
+"""The built-in demo camera: a front yard with a clock, and every 45 seconds somebody walks through it."""
 
 import math
 import time
@@ -12,8 +12,9 @@ from camera.video import scene
 
 FPS = 10
 QUALITY = 80
-# Seconds from one walk to the next, and how long a walk takes.
-EVERY, WALK = 20.0, 6.0
+# Seconds to the first walk (motion detection has learnt the scene by then), from one walk to the next (long enough for
+# an event to end in between), and how long a walk takes.
+FIRST, EVERY, WALK = 9.0, 45.0, 6.0
 _STEPS_PER_SECOND = 1.7
 
 
@@ -24,7 +25,7 @@ def open_pattern(request: Request) -> Source:
 
 def walker_at(seconds: float) -> float | None:
     """Where the walker is (pixels from the left) so long after the start of the scene, None while nobody is there."""
-    into = (seconds + EVERY / 2) % EVERY
+    into = (seconds - FIRST) % EVERY
     if into >= WALK:
         return None
     return -scene.WALKER_HALF + into / WALK * (scene.WIDTH + 2 * scene.WALKER_HALF)

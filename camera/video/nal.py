@@ -22,3 +22,27 @@ def parameter_sets(codec: str, data: bytes) -> bytes:
     """What a decoder needs before the first picture, found in a key frame; b"" when it carries none."""
     wanted = _PARAMETER_SETS.get(codec, frozenset())
     return b"".join(b"\0\0\0\1" + unit for unit in units(data) if unit_type(codec, unit) in wanted)
+
+
+def has_picture(codec: str, data: bytes) -> bool:
+    """False for parameter sets alone, which some cameras send as a packet of their own."""
+    if codec not in _PARAMETER_SETS:
+        return True
+    for match in _START.finditer(data):
+        kind = unit_type(codec, data[match.end() : match.end() + 1] or b"\x7f")
+        if 1 <= kind <= 5 if codec == "h264" else kind < 32:
+            return True
+    return False
+
+
+def starts_picture(codec: str, data: bytes) -> bool | None:
+    """Whether the access unit begins with the first slice of a picture; None when it holds no slice at all.
+
+    H.264 7.3.3: first_mb_in_slice comes first, and 0 is written as a single 1 bit. H.265 7.3.6.1: the first bit is
+    first_slice_segment_in_pic_flag.
+    """
+    for match in _START.finditer(data):
+        head = data[match.end() : match.end() + 3]
+        if len(head) == 3 and (1 <= head[0] & 0x1F <= 5 if codec == "h264" else head[0] >> 1 & 0x3F <= 31):
+            return bool((head[1] if codec == "h264" else head[2]) & 0x80)
+    return None
