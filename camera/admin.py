@@ -8,7 +8,8 @@ from django.conf import settings
 from django.contrib import admin
 from django.db import transaction
 from django.db.models import QuerySet
-from django.http import HttpRequest, QueryDict
+from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.html import format_html
 
 from camera import (
@@ -17,131 +18,26 @@ from camera import (
     footage_admin,  # noqa: F401 (registers recordings and events)
     ports,
 )
-from camera.addresses import EXAMPLES, Address, AddressError, host_and_port, parse_source
+from camera.admin_form import DETECTION, RECORDING, CameraAdminForm, described, grants_of
+from camera.leaving import footage_of, let_go
 from camera.models import Camera, Grant
 from camera.redact import redact
+from camera.words import many
 
 if TYPE_CHECKING:
-    CameraModelForm = forms.ModelForm[Camera]
     CameraBase = admin.ModelAdmin[Camera]
     GrantBase = admin.ModelAdmin[Grant]
     GrantInlineBase = admin.TabularInline[Grant, Camera]
     GrantFormSetBase = forms.BaseInlineFormSet[Grant, Camera, forms.ModelForm[Grant]]
 else:
-    CameraModelForm, GrantFormSetBase = forms.ModelForm, forms.BaseInlineFormSet
+    GrantFormSetBase = forms.BaseInlineFormSet
     CameraBase = GrantBase = admin.ModelAdmin
     GrantInlineBase = admin.TabularInline
 
 WEB_COLUMNS = [
     "name", "slug", "kind", "address", "username", "sealed_password", "transport", "poll_fps", "enabled", "keeper",
-    "position",
+    "position", *RECORDING, *DETECTION,
 ]  # fmt: skip
-HIDDEN = "***"
-TAKEN_SLUGS = ("add", "test")  # pages of /cameras/
-
-
-class CameraAdminForm(CameraModelForm):
-    """`source` stands for kind and address; credentials typed into it are split off before anything is shown again."""
-
-    source = forms.CharField(
-        label="Address",
-        max_length=600,
-        help_text=f"For instance {EXAMPLES}",
-        widget=forms.TextInput(attrs={"size": 80, "autocomplete": "off"}),
-    )
-    new_password = forms.CharField(
-        required=False,
-        strip=False,
-        max_length=200,
-        widget=forms.PasswordInput(render_value=False, attrs={"autocomplete": "new-password"}),
-        help_text="Empty: the stored one is kept, as long as the camera stays on its host.",
-    )
-
-    class Meta:
-        model = Camera
-        fields = ["name", "slug", "username", "transport", "poll_fps", "enabled", "keeper", "position"]
-
-    def __init__(self, data: QueryDict | None = None, *args: Any, **kwargs: Any) -> None:
-        self._address: Address | None = None
-        self._fault = ""
-        self.before: dict[str, Any] = {}
-        self.password_changed = False
-        self.hidden_part_changed = False
-        stored: Camera | None = kwargs.get("instance")
-        self._stored = Address(stored.kind, stored.address) if stored is not None and stored.pk else None
-        super().__init__(self._taken_apart(data), *args, **kwargs)
-        if self._stored is not None:
-            self.initial["source"] = redact(self._stored.source)
-
-    def _taken_apart(self, data: QueryDict | None) -> QueryDict | None:
-        if data is None or "source" not in data:
-            return data
-        data = data.copy()
-        source = str(data["source"]).strip()
-        if self._stored is not None and source == redact(self._stored.source):
-            self._address = self._stored
-            return data
-        try:
-            self._address = self._read(source)
-        except AddressError as error:
-            self._fault = str(error)
-            data["source"] = redact(source.rpartition("@")[2])
-            return data
-        data["source"] = redact(self._address.source)
-        data["username"] = self._address.username or data.get("username", "")
-        data["new_password"] = data.get("new_password", "") or self._address.password
-        return data
-
-    @staticmethod
-    def _read(source: str) -> Address:
-        if HIDDEN in source:
-            raise AddressError(f"{HIDDEN} stands for a hidden part of the address; type the whole address again.")
-        return parse_source(source)
-
-    def clean_slug(self) -> str:
-        slug: str = self.cleaned_data["slug"]
-        if slug in TAKEN_SLUGS:
-            raise forms.ValidationError("A page of the house stands there; choose another.")
-        return slug
-
-    def clean_source(self) -> str:
-        if self._address is None:
-            raise forms.ValidationError(self._fault or "The address cannot be read.")
-        if len(self._address.address) > 500:
-            raise forms.ValidationError("The address is too long (at most 500 characters).")
-        return self._address.source
-
-    def fill(self, camera: Camera) -> None:
-        """Kind, address and password into `camera`."""
-        assert self._address is not None
-        new = self.cleaned_data["new_password"]
-        moved = bool(camera.pk) and not _same_host(Address(camera.kind, camera.address), self._address)
-        self.hidden_part_changed = camera.address != self._address.address and redact(camera.source) == redact(
-            self._address.source
-        )
-        camera.kind, camera.address = self._address.kind, self._address.address
-        if new or (moved and camera.sealed_password):
-            camera.set_password(new)
-            self.password_changed = True
-
-
-def _same_host(old: Address, new: Address) -> bool:
-    """A stored password goes on to another path of its host, and nowhere else."""
-    if old.kind in ("rtsp", "http") and new.kind == old.kind:
-        return host_and_port(old.address) == host_and_port(new.address)
-    return (old.kind, old.address) == (new.kind, new.address)
-
-
-def described(camera: Camera) -> dict[str, Any]:
-    """The camera as the audit tells it: without credentials."""
-    plain = ["name", "slug", "username", "transport", "poll_fps", "enabled", "position"]
-    told = {name: getattr(camera, name) for name in plain}
-    return told | {"source": redact(camera.source), "keeper": str(camera.keeper or ""), "grants": grants_of(camera)}
-
-
-def grants_of(camera: Camera) -> list[str]:
-    grants = camera.grants.select_related("user")
-    return sorted(f"{grant.user or 'all members'}: {grant.right}" for grant in grants)
 
 
 def tell_engine(pks: list[int]) -> None:
@@ -180,8 +76,8 @@ class GrantInline(GrantInlineBase):
 class CameraAdmin(CameraBase):
     form = CameraAdminForm
     inlines = [GrantInline]
-    list_display = ["name", "kind", "source_shown", "state", "reason", "state_since", "keeper", "enabled"]
-    list_filter = ["kind", "state", "reason", "enabled", "keeper"]
+    list_display = ["name", "kind", "source_shown", "state", "reason", "state_since", "record", "keeper", "enabled"]
+    list_filter = ["kind", "state", "reason", "record", "detect", "enabled", "keeper"]
     search_fields = ["name", "slug", "address", "keeper__username"]
     list_select_related = ["keeper"]
     autocomplete_fields = ["keeper"]
@@ -192,6 +88,8 @@ class CameraAdmin(CameraBase):
             "Where the picture comes from",
             {"fields": ["source", "username", "password_state", "new_password", "transport", "poll_fps"]},
         ),
+        ("Recording (empty: as the house)", {"fields": RECORDING}),
+        ("Detection", {"fields": DETECTION}),
         ("As the engine found it", {"fields": ["state", "reason", "state_since", "version", "made_at"]}),
     ]
 
@@ -217,7 +115,15 @@ class CameraAdmin(CameraBase):
     @admin.display(description="pages")
     def pages(self, camera: Camera) -> str:
         return (
-            format_html('<a href="/live/{0}/">live</a> · <a href="/logs/?camera={0}">log</a>', camera.slug)
+            format_html(
+                '<a href="/live/{0}/">live</a> · <a href="/recordings/?camera={0}">recordings</a> · '
+                '<a href="/events/?camera={0}">events</a> · <a href="/logs/?camera={0}">log</a> · rows: '
+                '<a href="{1}?camera__id__exact={3}">recordings</a>, <a href="{2}?camera__id__exact={3}">events</a>',
+                camera.slug,
+                reverse("admin:camera_recording_changelist"),
+                reverse("admin:camera_event_changelist"),
+                camera.pk,
+            )
             if camera.pk
             else ""
         )
@@ -242,9 +148,23 @@ class CameraAdmin(CameraBase):
         )
         tell_engine([camera.pk])
 
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Tells of the footage that goes too, and lets no camera go that has recordings marked as kept."""
+        to_delete, counts, needed, protected = super().get_deleted_objects(objs, request)
+        for camera in objs:
+            footage = footage_of(camera)
+            if str(footage):
+                to_delete.append(f"{camera}: {footage}")
+            if footage.kept:
+                protected.append(f"{many(footage.kept, 'recording')} of {camera} marked as kept")
+        return to_delete, counts, needed, protected
+
+    @transaction.atomic
     def delete_model(self, request: HttpRequest, obj: Camera) -> None:
-        pk = obj.pk
-        ports.on_change(str(request.user), f"deleted camera {obj.slug}", described(obj), {})
+        pk, footage = obj.pk, str(footage_of(obj))
+        told = described(obj) | ({"footage": footage} if footage else {})
+        ports.on_change(str(request.user), f"deleted camera {obj.slug}", told, {})
+        let_go(obj)
         super().delete_model(request, obj)
         tell_engine([pk])
 

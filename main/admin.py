@@ -13,8 +13,9 @@ from django.utils import timezone
 
 from accounts.models import User
 from camera import ports
+from main import footage_actions
 from main.models import AuditEntry, LogLine, SiteSettings, ViewingSession
-from main.pages.settings import SettingsForm, values
+from main.pages.settings import GROUPS, SettingsForm, values
 
 if TYPE_CHECKING:
     SettingsBase = admin.ModelAdmin[SiteSettings]
@@ -39,6 +40,9 @@ admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-a
 admin.site.index_title = "Everything in the house"
 
 
+footage_actions.connect()
+
+
 def stamp(moment: datetime) -> str:
     """The house's time to the second: two looks may lie in one minute."""
     return f"{timezone.localtime(moment):%Y-%m-%d %H:%M:%S}"
@@ -47,7 +51,8 @@ def stamp(moment: datetime) -> str:
 @admin.register(SiteSettings)
 class SiteSettingsAdmin(SettingsBase):
     form = SettingsForm
-    list_display = ["site_name", "viewer_fps", "signups_open", "time_zone"]
+    list_display = ["site_name", "record", "recording_days", "gigabytes_kept", "signups_open", "time_zone"]
+    fieldsets = [(question, {"fields": names}) for question, names in GROUPS]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -87,6 +92,7 @@ class ViewingSessionAdmin(ReadOnly):
     fields = [
         "user_name", "user", "camera_name", "camera_slug", "camera", "transport", "device", "address", "bytes",
         "started_at", "last_seen_at", "left_at", "ended_at", "lasted", "delay_median", "delay_max",
+        "recording", "footage_at", "hidden_at",
     ]  # fmt: skip
     readonly_fields = ["lasted"]
 

@@ -9,12 +9,18 @@ from django.shortcuts import get_object_or_404
 from accounts.models import User
 from camera import bus, commands, ports
 from camera.access import Actor
+from camera.leaving import Footage, footage_of, let_go
 from camera.models import Camera, Grant, free_slug
 from camera.redact import redact
+from main.camera_fields import RECORDING_FIELDS
+from main.camera_fields import in_words as recording_in_words
 from main.forms import CameraForm, grants_of
 from main.sharing import in_words
 
-WEB_COLUMNS = ["name", "kind", "address", "username", "sealed_password", "transport", "poll_fps", "enabled", "keeper"]
+WEB_COLUMNS = [
+    "name", "kind", "address", "username", "sealed_password", "transport", "poll_fps", "enabled", "keeper",
+    *RECORDING_FIELDS,
+]  # fmt: skip
 CHANGED = "«changed»"
 
 
@@ -54,13 +60,26 @@ def save_camera(form: CameraForm, actor: Actor) -> Camera:
     return camera
 
 
-def delete_camera(camera: Camera, actor: Actor) -> None:
-    """Delete the camera and its sharing. The log of who has looked stays, under the camera's name."""
+class KeptRecordingsError(Exception):
+    """The camera has recordings that are marked as kept, and nobody said that they may go."""
+
+
+def delete_camera(camera: Camera, actor: Actor, *, kept_too: bool = False) -> Footage:
+    """Delete the camera, its sharing, its recordings and its events; returns what went.
+
+    The log of who has looked stays, under the camera's name. Raises KeptRecordingsError when recordings are marked as
+    kept and `kept_too` does not say that they go as well; nothing is changed then.
+    """
     with transaction.atomic():
-        before, pk = _described(camera), camera.pk
+        before, pk, footage = _described(camera), camera.pk, footage_of(camera)
+        if footage.kept and not kept_too:
+            raise KeptRecordingsError
+        let_go(camera)
         camera.delete()
-        ports.on_change(actor.name, f"deleted camera {camera.slug}", before, {})
+        gone = {"footage": str(footage)} if str(footage) else {}
+        ports.on_change(actor.name, f"deleted camera {camera.slug}", before | gone, {})
         tell_engine(pk)
+    return footage
 
 
 def _share(camera: Camera, wanted: dict[int | None, set[str]]) -> None:
@@ -84,6 +103,7 @@ def _described(camera: Camera) -> dict[str, Any]:
         "transport": camera.transport,
         "pictures a second": camera.poll_fps,
         "switched on": camera.enabled,
+        **recording_in_words(camera),
         "keeper": camera.keeper.username if camera.keeper else "the house",
         "shared with all members": in_words(held.get(None, ())) or "nothing",
         **{f"shared with {names[pk]}": in_words(rights) for pk, rights in held.items() if pk is not None and rights},

@@ -15,6 +15,7 @@ from camera.addresses import EXAMPLES, Address, AddressError, host_and_port, par
 from camera.models import Camera, Grant, Right
 from camera.packets import SourceConfig
 from camera.redact import redact
+from main.camera_fields import RECORDING_FIELDS, RecordingForm
 
 if TYPE_CHECKING:
     CameraModelForm = forms.ModelForm[Camera]
@@ -200,14 +201,15 @@ class SourceForm(CameraModelForm):
         return self.fill().source_config()
 
 
-class CameraForm(SourceForm):
-    """The whole form: picture, sharing, keeper. `sharing` and `people` are for the template."""
+class CameraForm(SourceForm, RecordingForm):
+    """The whole form: picture, recording, detection, sharing, keeper. `sharing` and `people` are for the template."""
 
     class Meta(SourceForm.Meta):
-        fields = ["name", *SourceForm.Meta.fields, "enabled", "keeper"]
+        fields = ["name", *SourceForm.Meta.fields, *RECORDING_FIELDS, "enabled", "keeper"]
 
     def _set_up_fields(self) -> None:
         super()._set_up_fields()
+        self.set_up_recording()
         self.fields["enabled"].label = "Switched on"
         self.fields["enabled"].help_text = "A camera that is switched off is not connected to at all."
         members = User.objects.filter(is_active=True, role__in=(Role.OWNER, Role.MEMBER)).order_by("username")

@@ -39,7 +39,7 @@ class LogFilter(forms.Form):
 
     def __init__(self, data: QueryDict, actor: Actor) -> None:
         super().__init__(data)
-        self.sessions = ViewingSession.objects.filter(readable(actor))
+        self.sessions = ViewingSession.objects.filter(readable(actor), hidden_at=None)
         wrong = {"invalid": DAY_WORDS}
         # `from` is a word of the language, so the fields cannot be attributes of the class.
         self.fields["from"] = DayField(label="From", required=False, error_messages=wrong)

@@ -1,30 +1,35 @@
-"""/ws/live/: live pictures, states and the names of who is watching, all tiles of a page on one WebSocket."""
+"""The WebSockets; here /ws/live/: live pictures, states and who is watching, all tiles of a page on one socket."""
 
 import asyncio
 import json
 import logging
-import math
 import time
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 from asgiref.sync import sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 from channels.routing import URLRouter
-from django.conf import settings
 from django.db import DatabaseError
-from django.http import parse_cookie
-from django.http.request import split_domain_port, validate_host
 from django.urls import path, re_path
 
 from accounts.devices import device_words
-from camera.access import ANONYMOUS, Actor
 from camera.live.feed import Bell
 from camera.live.hub import running_hub
 from camera.models import Camera, Right
 from main import viewings
-from main.actors import Login, again, token_actor
+from main.actors import again
+from main.event_socket import EventConsumer
+from main.handshake import (
+    CLOSED_FAILED,
+    CLOSED_LOGGED_OUT,
+    CLOSED_TOO_LONG,
+    header,
+    number,
+    right_place,
+    socket_actor,
+)
 from main.presence import LOGGED_OUT, Watch
 from main.tiles import Tile, TileWish, WishError, wishes
 from main.viewings import Transport, Visitor
@@ -33,42 +38,7 @@ from main.watchers import in_thread, running_watchers
 logger = logging.getLogger(__name__)
 
 LONGEST_MESSAGE = 65_536
-CLOSED_LOGGED_OUT = 4401
-CLOSED_TOO_LONG = 1009
-CLOSED_FAILED = 1011
 LOOK_EVERY = 0.25
-
-
-def header(scope: dict[str, Any], name: bytes) -> list[str]:
-    return [value.decode("latin-1") for key, value in scope["headers"] if key.lower() == name]
-
-
-def right_place(scope: dict[str, Any]) -> bool:
-    """Whether the handshake is for this house, and from a page of this house or from no page at all."""
-    hosts, origins = header(scope, b"host"), header(scope, b"origin")
-    if len(hosts) != 1 or len(origins) > 1:
-        return False
-    domain, _ = split_domain_port(hosts[0])
-    if not validate_host(domain, settings.ALLOWED_HOSTS):
-        return False
-    return not origins or urlsplit(origins[0]).netloc.lower() == hosts[0].lower()
-
-
-def socket_actor(scope: dict[str, Any]) -> tuple[Actor, Login]:
-    """Who opens the socket: a token where the header is there at all, else the log-in session. Reads the database."""
-    authorization = header(scope, b"authorization")
-    if authorization:
-        return token_actor(authorization[0]) if len(authorization) == 1 else (ANONYMOUS, Login())
-    cookie = parse_cookie("; ".join(header(scope, b"cookie")))
-    login = Login(session_key=cookie.get(settings.SESSION_COOKIE_NAME, ""))
-    return again(login), login
-
-
-def number(value: object, low: float = -1e15, high: float = 1e15) -> float | None:
-    """`value` when it is a finite number within the limits, else None."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-        return None
-    return None if math.isnan(value) else value
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,18 +50,19 @@ class Admitted:
     manages: bool
 
 
-def admit(visitor: Visitor, page: str, wanted: list[str]) -> tuple[bool, dict[str, Admitted]]:
+def admit(visitor: Visitor, page: str, wanted: dict[str, TileWish]) -> tuple[bool, dict[str, Admitted]]:
     """Whether the log-in still holds, and who is let in for each allowed slug."""
     actor = again(visitor.login)
     if actor.user_id is None:
         return False, {}
     visitor = Visitor(actor, visitor.login, visitor.address, visitor.device)
-    cameras = Camera.objects.filter(slug__in=wanted)
+    cameras = Camera.objects.filter(slug__in=list(wanted))
     managed = set(cameras.allowed(actor, Right.MANAGE).values_list("pk", flat=True))
-    return True, {
-        one.slug: Admitted(one, viewings.join(visitor, one, page, Transport.WEBSOCKET).pk, one.pk in managed)
-        for one in cameras.allowed(actor, Right.WATCH)
-    }
+    admitted = {}
+    for one in cameras.allowed(actor, Right.WATCH):
+        session = viewings.join(visitor, one, page, Transport.WEBSOCKET, counts=wanted[one.slug].counts)
+        admitted[one.slug] = Admitted(one, session.pk, one.pk in managed)
+    return True, admitted
 
 
 class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
@@ -186,7 +157,7 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         except WishError as error:
             await self.tell_error("bad_request", str(error))
             return
-        new = [slug for slug in wanted if slug not in self.tiles]
+        new = {slug: wish for slug, wish in wanted.items() if self.is_news(slug, wish)}
         try:
             valid, admitted = await self.watchers.write(admit, self.visitor, self.page, new) if new else (True, {})
         except DatabaseError:
@@ -196,6 +167,11 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             await self.close(CLOSED_LOGGED_OUT)
         else:
             await self.settle(wanted, admitted)
+
+    def is_news(self, slug: str, wish: TileWish) -> bool:
+        """Whether the row of that tile has to be written: it is new, or has grown to one that counts."""
+        tile = self.tiles.get(slug)
+        return tile is None or (wish.counts and not tile.wish.counts)
 
     async def settle(self, wanted: dict[str, TileWish], admitted: dict[str, Admitted]) -> None:
         """From now on the wanted tiles and no others."""
@@ -289,5 +265,9 @@ class RefusingConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
 
 websocket_application = URLRouter(
-    [path("ws/live/", LiveConsumer.as_asgi()), re_path("", RefusingConsumer.as_asgi())],
+    [
+        path("ws/live/", LiveConsumer.as_asgi()),
+        path("ws/events/", EventConsumer.as_asgi()),
+        re_path("", RefusingConsumer.as_asgi()),
+    ],
 )

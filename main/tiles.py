@@ -20,9 +20,15 @@ class WishError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class TileWish:
-    """`rate`: pictures a second at most, None for what the house allows."""
+    """`rate`: pictures a second at most, None for what the house allows. `size`: full or small, as it is shown."""
 
     rate: float | None = None
+    size: str = "full"
+
+    @property
+    def counts(self) -> bool:
+        """Whether a camera that is recorded while watched is recorded for this tile."""
+        return self.size == "full"
 
 
 def wishes(value: object) -> dict[str, TileWish]:
@@ -40,14 +46,15 @@ def _wish(value: object) -> tuple[str, TileWish]:
         raise WishError('watch takes {"camera": slug, …} for each tile.')
     if value.get("as", "jpeg") not in ("jpeg", "mp4"):
         raise WishError('"as" is jpeg or mp4.')
-    if value.get("size", "full") not in ("full", "small"):
+    size = value.get("size", "full")
+    if size not in ("full", "small"):
         raise WishError('"size" is full or small.')
     rate = value.get("rate")
     if rate is not None and (
         isinstance(rate, bool) or not isinstance(rate, int | float) or not 0.01 <= rate <= FASTEST
     ):
         raise WishError(f'"rate" is a number from 0.01 to {FASTEST:g}.')
-    return slug, TileWish(rate)
+    return slug, TileWish(rate, size)
 
 
 @dataclass(slots=True, eq=False)
@@ -81,7 +88,9 @@ class Tile:
 
     def state_due(self, state: CameraState, watching: list[str], now: float) -> dict[str, Any] | None:
         """The state to tell: at once, at every change, else about every second."""
-        news = (state.state, state.reason, state.detail, state.since, state.recording, tuple(watching))
+        session = self.watch.row.pk if self.watch.row else None
+        recording = (state.recording, state.reasons, session)
+        news = (state.state, state.reason, state.detail, state.since, recording, tuple(watching))
         if news == self.told and now - self.told_at < STATE_EVERY:
             return None
         self.told, self.told_at = news, now
@@ -91,6 +100,8 @@ class Tile:
             "reason": state.reason,
             "fps": round(state.fps, 1),
             "recording": state.recording,
+            "reasons": list(state.reasons),
+            "session": session,
             "watching": watching,
             "text": REASON_TEXT.get(state.reason or "", ""),
             "detail": state.detail if self.manages else "",

@@ -4,6 +4,7 @@ Everything here is plain and synchronous and runs in threads; main/watchers.py k
 """
 
 import ipaddress
+import re
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -22,6 +23,13 @@ from main.actors import Login
 from main.models import LogLine, ViewingSession
 
 Transport = ViewingSession.Transport
+# Not live: they begin and end at once and are nobody's presence.
+LOOKBACKS = (Transport.PLAYBACK, Transport.EXPORT)
+# Ways of looking that are whole pictures by themselves.
+COUNTING = (Transport.PAGE, Transport.MJPEG)
+CARRIED_ON = (
+    "user_id", "user_name", "camera_id", "camera_name", "camera_slug", "key", "transport", "counts", "address", "device"
+)  # fmt: skip
 # A page that is being turned or a line that drops for a moment comes back within this time.
 LEFT = timedelta(seconds=4)
 # The engine looks once a second, so that what nobody keeps alive (a web process that was killed) ends within 10 s.
@@ -31,6 +39,7 @@ FRAME_UNSEEN = timedelta(seconds=30)
 FUTURE = timedelta(minutes=1)
 FRAME_PAGE = "frame.jpg"
 LONGEST_PAGE = 64
+PAGE_ID = re.compile(r"[A-Za-z0-9_-]{16,64}")
 ROWS_AT_ONCE = 200
 
 
@@ -57,6 +66,11 @@ def new_page_id() -> str:
     return secrets.token_urlsafe(12)
 
 
+def is_page_id(text: str) -> bool:
+    """Whether it can be one of `new_page_id`."""
+    return bool(PAGE_ID.fullmatch(text))
+
+
 def clean_address(raw: str | None) -> str | None:
     """The IP address in plain form, an IPv4 one behind IPv6 as such; None when it is none (a unix socket, a test)."""
     try:
@@ -77,13 +91,19 @@ def viewing_key(actor: Actor, page: str, camera: int) -> str:
     return digest(f"{actor.key}\n{page[:LONGEST_PAGE]}\n{camera}")
 
 
-def join(visitor: Visitor, camera: Camera, page: str, transport: str) -> ViewingSession:
-    """The open session of that log-in, page and camera, else a new one with its log line. No page: always a new one."""
+def join(visitor: Visitor, camera: Camera, page: str, transport: str, *, counts: bool | None = None) -> ViewingSession:
+    """The open session of that log-in, page and camera, else a new one with its log line. No page: always a new one.
+
+    `counts`: whether it is a viewing that a camera recorded while watched is recorded for; None: pages and MJPEG are,
+    a socket's tile only when its size is said. A session that counts once counts until it ends.
+    """
     now = timezone.now()
+    counts = transport in COUNTING if counts is None else counts
     key = viewing_key(visitor.actor, page or new_page_id(), camera.pk)
     with transaction.atomic():
         mine = ViewingSession.objects.filter(key=key, ended_at=None)
-        if page and mine.update(left_at=None, last_seen_at=now):
+        news = {"left_at": None, "last_seen_at": now} | ({"counts": True} if counts else {})
+        if page and mine.update(**news):
             found = mine.order_by("-pk").first()
             if found is not None:
                 return _looks_by(found, transport)
@@ -96,6 +116,7 @@ def join(visitor: Visitor, camera: Camera, page: str, transport: str) -> Viewing
                 camera_slug=camera.slug,
                 key=key,
                 transport=transport,
+                counts=counts,
                 address=visitor.address,
                 device=visitor.device,
             ),
@@ -127,8 +148,13 @@ def reopen(pk: int) -> int | None:
     old = ViewingSession.objects.filter(pk=pk).first()
     if old is None:
         return None
-    names = ("user_id", "user_name", "camera_id", "camera_name", "camera_slug", "key", "transport", "address", "device")
-    return _open(ViewingSession(**{name: getattr(old, name) for name in names}), timezone.now()).pk
+    return _open(ViewingSession(**{name: getattr(old, name) for name in CARRIED_ON}), timezone.now()).pk
+
+
+def open_session(actor: Actor, page: str, camera: int) -> ViewingSession | None:
+    """The session of that log-in, page and camera while it goes on."""
+    mine = ViewingSession.objects.filter(key=viewing_key(actor, page, camera), ended_at=None)
+    return mine.order_by("-pk").first() if page else None
 
 
 def write_seen(seen: Iterable[Seen], now: datetime | None = None) -> set[int]:
@@ -200,7 +226,7 @@ def _end(row: ViewingSession, now: datetime) -> int:
 def names_watching(cameras: Iterable[int]) -> dict[int, list[str]]:
     """Who is watching each of these cameras now, by name."""
     names: dict[int, list[str]] = {camera: [] for camera in cameras}
-    rows = ViewingSession.objects.filter(camera_id__in=names, ended_at=None, left_at=None)
+    rows = ViewingSession.objects.filter(camera_id__in=names, ended_at=None, left_at=None, hidden_at=None)
     for camera, name in rows.order_by("user_name").values_list("camera_id", "user_name").distinct():
         if camera is not None:
             names[camera].append(name)

@@ -6,6 +6,7 @@ from typing import Any
 from accounts import ports as accounts_ports
 from camera import ports
 from main.models import AuditEntry, SiteSettings, ViewingSession
+from main.references import references
 
 
 def house_policy() -> ports.Policy:
@@ -50,5 +51,6 @@ def connect() -> None:
     ports.policy = house_policy
     ports.watched = watched_cameras
     ports.open_sessions = open_sessions
+    ports.references = references
     ports.on_change = accounts_ports.on_change = write_audit
     accounts_ports.signups_open = lambda: SiteSettings.load().signups_open

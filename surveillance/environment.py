@@ -21,6 +21,7 @@ import psutil
 T = TypeVar("T")
 SAMPLE_KEYS = ("change", "secret", "insecure", "example", "sample", "your", "default")
 WORD = re.compile(r"[A-Za-z0-9_-]{1,40}")
+PREFIX = re.compile(r"(?:/[A-Za-z0-9_-]{1,40}){1,4}")
 HOST = re.compile(r"^(\.?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?|\[[0-9A-Fa-f:.]+\])$")
 
 
@@ -104,6 +105,13 @@ class Environment:
         raw = self.text(name, default)
         if not WORD.fullmatch(raw):
             self.fault(name, f"{raw!r} is not a name of 1 to 40 letters, digits, - and _", default)
+        return raw
+
+    def prefix(self, name: str) -> str:
+        """A path that addresses begin with, like /protected; "" for none."""
+        raw = self.text(name).rstrip("/")
+        if raw and not PREFIX.fullmatch(raw):
+            self.fault(name, f"{raw!r} is not the beginning of an address, starting with /", "/protected")
         return raw
 
     def folders(self, name: str, default: list[Path]) -> list[Path]:

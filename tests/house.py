@@ -130,7 +130,7 @@ class RealHouse:
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             try:
-                self.process.wait(15)
+                self.process.wait(25)
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()

@@ -84,9 +84,9 @@ def test_only_ones_own_token_is_deleted(bob: User, charlie: User, alice: User, c
 @pytest.mark.parametrize(
     ("who", "there", "hidden"),
     [
-        ("alice", ["Wall", "Logs", "Cameras", "People", "Settings", "Admin"], []),
-        ("bob", ["Wall", "Logs", "Cameras", "People"], ["Settings", "Admin"]),
-        ("gina", ["Wall", "Logs"], ["Cameras", "People", "Settings", "Admin"]),
+        ("alice", ["Live", "Events", "Recordings", "Log", "Cameras", "People", "Settings", "Admin"], []),
+        ("bob", ["Live", "Events", "Recordings", "Log", "Cameras", "People"], ["Settings", "Admin"]),
+        ("gina", ["Live", "Events", "Recordings", "Log"], ["Cameras", "People", "Settings", "Admin"]),
     ],
 )
 def test_the_head_shows_the_rooms_of_the_role(

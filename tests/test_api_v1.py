@@ -19,8 +19,8 @@ from accounts.models import ApiToken, Role, User
 from camera.models import Camera, Grant, Right
 from main.api import errors
 from main.api.auth import actor_of
+from main.api.paging import PAGE
 from main.api.schemas import Cursor
-from main.api.v1 import PAGE
 from main.models import ViewingSession
 
 pytestmark = pytest.mark.django_db

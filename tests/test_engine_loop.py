@@ -25,7 +25,8 @@ def ends(tmp_path: Path) -> bus.Endpoints:
 @pytest.fixture
 def engine(ends: bus.Endpoints, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
     """An engine without cameras, whose rows thread has nothing to look at."""
-    monkeypatch.setattr("camera.engine.rows.wanted_cameras", list)
+    monkeypatch.setattr("camera.engine.rows.wanted_cameras", lambda requests: [])
+    monkeypatch.setattr("camera.engine.adoption.Adoption.step", lambda adoption: None)
     monkeypatch.setattr("camera.engine.rows.checkpoint", lambda: None)
     engine = Engine(ends, jobs=[])
     thread = threading.Thread(target=engine.run)

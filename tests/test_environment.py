@@ -26,6 +26,8 @@ WRONG = [
     ("STORAGE_ROOTS", ",", "list of folders"),
     ("STORAGE_ROOTS", "relative/folder", "list of folders"),
     ("ENGINE_NAME", " ", "is not a name"),
+    ("X_ACCEL_REDIRECT", "protected", "beginning of an address"),
+    ("X_ACCEL_REDIRECT", "/a b", "beginning of an address"),
     ("SECRET_KEY", "", "empty"),
     ("SECRET_KEY", "short", "short"),
     ("SECRET_KEY", "please-change-me-please-change-me-please-change-me", "sample"),

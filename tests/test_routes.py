@@ -10,9 +10,13 @@ import pytest
 from django.http import HttpResponse
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
+from django.utils import timezone
 
 from accounts.models import ApiToken, Invite, User
-from camera.models import Camera, Grant
+from camera.models import Camera, Event, Grant
+from main.models import ViewingSession
+from tests.archive_cast import BODY, filed, picture
+from tests.footage_cast import happened, looked
 
 # route: (alice, bob, charlie, nobody)
 ACCESS: dict[str, tuple[int, int, int, int]] = {
@@ -20,7 +24,23 @@ ACCESS: dict[str, tuple[int, int, int, int]] = {
     "live/<slug:slug>/": (200, 200, 404, 302),
     "live/<slug:slug>/stream.mjpg": (200, 200, 404, 401),
     "live/<slug:slug>/frame.jpg": (503, 503, 404, 401),
+    "events/": (200, 200, 200, 302),
+    "events/<int:pk>/": (200, 403, 404, 302),
+    "events/<int:pk>/image/": (404, 403, 404, 401),
+    "live/<slug:slug>/record/": (405, 405, 405, 302),
     "logs/": (200, 200, 200, 302),
+    "logs/<int:pk>/delete/": (200, 200, 404, 302),
+    "recordings/": (200, 200, 200, 302),
+    "recordings/several/": (405, 405, 405, 302),
+    "recordings/at/<slug:slug>/": (302, 403, 404, 302),
+    "recordings/<int:pk>/": (200, 403, 404, 302),
+    "recordings/<int:pk>/file/": (200, 403, 404, 401),
+    "recordings/<int:pk>/download/": (200, 403, 404, 302),
+    "recordings/<int:pk>/thumbnail/": (200, 403, 404, 401),
+    "recordings/<int:pk>/playable/": (405, 403, 404, 302),
+    "recordings/<int:pk>/playable/file/": (200, 403, 404, 401),
+    "recordings/<int:pk>/keep/": (405, 403, 404, 302),
+    "recordings/<int:pk>/delete/": (200, 403, 404, 302),
     "settings/": (200, 403, 403, 302),
     "cameras/": (200, 200, 200, 302),
     "cameras/add/": (200, 200, 200, 302),
@@ -45,6 +65,9 @@ ACCESS: dict[str, tuple[int, int, int, int]] = {
     "api/docs": (200, 200, 200, 302),
     "api/v1/cameras": (200, 200, 200, 401),
     "api/v1/cameras/<slug>": (200, 200, 404, 401),
+    "api/v1/cameras/<slug>/record": (405, 405, 405, 405),
+    "api/v1/events": (200, 200, 200, 401),
+    "api/v1/recordings": (200, 200, 200, 401),
     "api/v1/viewings": (200, 200, 200, 401),
     "healthz": (503, 503, 503, 503),
     "metrics": (200, 200, 200, 200),
@@ -72,6 +95,10 @@ def path_of(route: str) -> str:
     """The route with arguments that exist; a person is bob, a token or row number 1."""
     if route.startswith("people/"):
         route = route.replace("<int:pk>", str(User.objects.get(username="bob").pk))
+    if route.startswith("events/"):
+        route = route.replace("<int:pk>", str(Event.objects.get().pk))
+    if route.startswith("logs/"):
+        route = route.replace("<int:pk>", str(ViewingSession.objects.get(user_name="bob", device="VLC").pk))
     for word, value in ARGUMENTS.items():
         route = route.replace(word, value)
     return "/" + route
@@ -86,6 +113,11 @@ def test_every_route_has_a_row_and_every_row_a_route() -> None:
 def everybody(
     alice: User, bob: User, charlie: User, yard: Camera, bob_watches: Grant, client_of: Callable[[User | None], Client]
 ) -> list[Client]:
+    happened(yard, timezone.now())
+    looked(bob, yard, timezone.now(), device="VLC")
+    recording = filed(yard, pk=1, playable="ready")
+    picture(recording)
+    recording.playable_path.write_bytes(BODY)
     return [client_of(user) for user in (alice, bob, charlie, None)]
 
 
@@ -109,7 +141,8 @@ def test_the_admin_site_is_the_owners(route: str, everybody: list[Client]) -> No
 @pytest.mark.django_db(transaction=True)
 def test_a_stranger_finds_no_trace_of_the_camera(everybody: list[Client]) -> None:
     charlie = everybody[2]
-    for path in ("/", "/logs/", "/cameras/", "/people/", "/api/v1/cameras", "/api/v1/viewings"):
+    api = ("/api/v1/cameras", "/api/v1/viewings", "/api/v1/events", "/api/v1/recordings")
+    for path in ("/", "/logs/", "/events/", "/recordings/", "/cameras/", "/people/", *api):
         body = charlie.get(path).content.decode()
         assert "Yard" not in body and "yard" not in body, path
 

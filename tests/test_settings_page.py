@@ -12,7 +12,11 @@ from main.middleware import HouseTime
 from main.models import AuditEntry, SiteSettings
 
 pytestmark = pytest.mark.django_db
-GOOD = {"site_name": "Smith house", "viewer_fps": "7.5", "signups_open": "on", "time_zone": "Europe/Berlin"}
+GOOD = {
+    "site_name": "Smith house", "viewer_fps": "7.5", "signups_open": "on", "time_zone": "Europe/Berlin",
+    "record": "off", "pre_roll": "5", "post_roll": "10", "manual_hours": "4", "recordings_path": "",
+    "recording_days": "14", "event_days": "60", "gigabytes_kept": "",
+}  # fmt: skip
 
 
 def saved() -> dict[str, Any]:

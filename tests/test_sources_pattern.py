@@ -7,7 +7,7 @@ import numpy as np
 
 from camera.packets import SourceConfig
 from camera.sources import Request, open_source
-from camera.sources.pattern import EVERY, FPS, WALK, PatternSource, walker_at
+from camera.sources.pattern import EVERY, FIRST, FPS, WALK, PatternSource, walker_at
 from camera.video import scene
 from tests.peers import clips
 
@@ -28,10 +28,11 @@ def test_it_sends_jpegs_at_its_rate() -> None:
     made.close()
 
 
-def test_somebody_walks_through_every_twenty_seconds() -> None:
+def test_somebody_walks_through_now_and_then() -> None:
     seen = [walker_at(tenth / 10) is not None for tenth in range(int(EVERY * 30))]
     walks = [len(list(group)) for there, group in itertools.groupby(seen) if there]
     assert len(walks) == 3 and all(abs(walk / 10 - WALK) < 0.2 for walk in walks)
+    assert abs(seen.index(True) / 10 - FIRST) < 0.2
 
 
 def test_the_clock_moves_and_so_does_the_walker() -> None:
@@ -42,7 +43,7 @@ def test_the_clock_moves_and_so_does_the_walker() -> None:
     assert changed[top:bottom, left:right].any()
     changed[top:bottom, left:right] = False
     assert not changed.any(), "with nobody there only the clock changes"
-    walking = clips.decoded(camera.picture(NOON + 1, EVERY / 2 + WALK / 2))
+    walking = clips.decoded(camera.picture(NOON + 1, FIRST + WALK / 2))
     there = np.abs(walking.astype(int) - later).max(axis=2) > 40
     assert there.sum() > 3000 and not there[: scene.WALKER_TOP].any()
 

@@ -5,15 +5,20 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from camera import bus
 from camera.engine import supervisor as module
 from camera.engine.supervisor import Supervisor, Wanted
+from camera.orders import Orders
 from camera.packets import CameraState, SourceConfig, StateName
 from tests.house import wait_for
+
+PLAIN = Orders(slug="yard", storage="/media", media="/media")
 
 
 class Clock:
@@ -28,15 +33,25 @@ class Scene:
 
     def __init__(self, ends: bus.Endpoints, monkeypatch: pytest.MonkeyPatch) -> None:
         self.clock, self.code, self.changes = Clock(), "import sys; sys.stdin.read()", list[CameraState]()
-        self.supervisor = Supervisor(ends, self.changes.append, self.clock)
+        self.sent = list[tuple[str, dict[str, Any]]]()
+        self.ended = list[module.Child]()
+        self.configs = list[dict[str, Any]]()
+        self.supervisor = Supervisor(
+            ends, self.changes.append, lambda *told: self.sent.append(told), self.ended.append, self.clock
+        )
         monkeypatch.setattr(module, "spawn", self.spawn)
 
     def spawn(self, config: dict[str, object]) -> "subprocess.Popen[bytes]":
+        self.configs.append(config)
         return subprocess.Popen([sys.executable, "-S", "-c", self.code], stdin=subprocess.PIPE)
 
-    def want(self, version: int = 1, enabled: bool = True) -> None:
-        self.supervisor.want([Wanted(7, version, enabled, SourceConfig("pattern"))])
+    def want(self, source: str = "pattern", enabled: bool = True, **orders: Any) -> None:
+        self.supervisor.want([Wanted(7, enabled, SourceConfig(source), replace(PLAIN, **orders))])
         self.supervisor.step()
+
+    def says(self, **values: Any) -> None:
+        assert self.child is not None
+        self.supervisor.heard(self.child.token, {"state": "online"} | values)
 
     @property
     def child(self) -> module.Child | None:
@@ -102,11 +117,11 @@ def test_a_silent_process_is_killed(scene: Scene) -> None:
 
 
 def test_a_changed_camera_is_restarted_and_an_unchanged_one_left_alone(scene: Scene) -> None:
-    scene.want(version=1)
+    scene.want("pattern")
     child = scene.child
-    scene.want(version=1)
+    scene.want("pattern")
     assert scene.child is child
-    scene.want(version=2)
+    scene.want("file")
     assert scene.child is not None and scene.child is not child
     assert child
     scene.wait_dead(child)
@@ -116,7 +131,7 @@ def test_a_disabled_or_removed_camera_is_stopped(scene: Scene) -> None:
     scene.want()
     child = scene.child
     assert child
-    scene.want(version=2, enabled=False)
+    scene.want(enabled=False)
     scene.wait_dead(child)
     assert scene.child is None and scene.state.state == StateName.DISABLED
     scene.supervisor.want([])
@@ -128,7 +143,7 @@ def test_a_process_that_ignores_the_end_is_killed(scene: Scene) -> None:
     scene.want()
     child = scene.child
     assert child
-    scene.want(version=2, enabled=False)
+    scene.want(enabled=False)
     scene.clock.now += module.STOP_SECONDS + 1
     scene.supervisor.step()
     scene.wait_dead(child)
@@ -156,3 +171,80 @@ def test_nonsense_from_a_process_becomes_a_named_fault(scene: Scene) -> None:
     for odd in ({"state": "bogus", "reason": ["a"], "since": "x"}, {"state": "online", "width": 1.5}, {"state": None}):
         scene.supervisor.heard(scene.child.token, odd)
         assert (scene.state.camera, scene.state.state, scene.state.reason) == (7, "offline", "BAD_STREAM")
+
+
+def test_a_process_starts_with_its_orders(scene: Scene) -> None:
+    scene.want(mode="always")
+    orders = Orders.from_dict(scene.configs[0]["orders"])
+    assert (orders.number, orders.mode, orders.slug) == (1, "always", "yard")
+    scene.says(orders=1)
+    assert scene.sent == []
+
+
+def test_new_orders_are_sent_at_once_and_restart_nothing(scene: Scene) -> None:
+    scene.want()
+    child = scene.child
+    scene.want(reasons=("manual:bob",))
+    assert child is not None and scene.child is child
+    [(token, told)] = scene.sent
+    assert (token, told["type"], told["name"]) == (child.token, "command", "orders")
+    assert told["body"]["reasons"] == ("manual:bob",) and told["body"]["number"] == 2
+    scene.want(reasons=("manual:bob",))
+    assert len(scene.sent) == 1
+
+
+def test_orders_are_sent_again_until_the_process_has_them(scene: Scene) -> None:
+    scene.want()
+    scene.want(mode="always")
+    for _ in range(2):
+        scene.says(orders=1)
+    assert [told["body"]["number"] for _, told in scene.sent] == [2, 2, 2]
+    scene.says(orders=2)
+    assert len(scene.sent) == 3
+
+
+def test_a_restarted_process_starts_with_the_newest_orders(scene: Scene) -> None:
+    scene.want()
+    scene.want(mode="motion")
+    assert scene.child
+    scene.child.process.kill()
+    scene.wait_dead(scene.child)
+    scene.supervisor.step()
+    assert scene.configs[-1]["orders"]["mode"] == "motion" and scene.configs[-1]["orders"]["number"] == 2
+
+
+def test_a_process_is_live_until_it_has_ended_and_known_a_while_longer(scene: Scene) -> None:
+    scene.want()
+    child = scene.child
+    assert child is not None
+    scene.want(enabled=False)
+    scene.wait_dead(child)
+    scene.supervisor.step()
+    assert scene.ended == [child] and scene.supervisor.live_tokens() == frozenset()
+    assert scene.supervisor.child_of(child.token) is child
+    scene.clock.now += module.REMEMBERED + 1
+    scene.supervisor.step()
+    assert scene.supervisor.child_of(child.token) is None
+
+
+def test_one_that_is_ending_is_live(scene: Scene) -> None:
+    scene.code = "import signal,time; signal.signal(15, signal.SIG_IGN); print(flush=True); time.sleep(60)"
+    scene.want()
+    child = scene.child
+    assert child is not None
+    scene.want(enabled=False)
+    assert scene.supervisor.leaving == [child] and child.token in scene.supervisor.live_tokens()
+    child.process.kill()
+
+
+def test_the_places_it_was_ever_told_to_write_to_are_remembered(scene: Scene) -> None:
+    scene.want()
+    scene.want(slug="garden")
+    assert scene.child is not None and scene.child.places == {("yard", "/media"), ("garden", "/media")}
+
+
+def test_what_ending_processes_say_is_heard_while_all_are_stopped(scene: Scene) -> None:
+    scene.want()
+    heard: list[int] = []
+    scene.supervisor.stop_all(lambda: heard.append(1))
+    assert heard and len(scene.ended) == 1 and scene.supervisor.live_tokens() == frozenset()

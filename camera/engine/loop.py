@@ -14,16 +14,22 @@ from pathlib import Path
 from typing import IO, Any
 
 import zmq
+from django.db import DatabaseError
 
 from camera import bus
+from camera.engine.adoption import Adoption
+from camera.engine.intake import Intake
 from camera.engine.probe import test_connection
+from camera.engine.requests import RequestError
 from camera.engine.rows import Rows
-from camera.engine.supervisor import Supervisor, Wanted
-from camera.packets import CameraState
+from camera.engine.supervisor import Child, Supervisor, Wanted
+from camera.packets import CameraState, StateName
 
 logger = logging.getLogger(__name__)
 
 REPUBLISH_EVERY = 1.0
+# The topic on which web hears of events: their ids alone, each viewer's rights are looked up there.
+EVENT = "event"
 Reply = Callable[[dict[str, Any], bytes], None]
 
 
@@ -58,15 +64,21 @@ class Engine:
         self._commands = bus.Router(self._context, ends.commands)
         self._proxy.start()
         self._publisher = bus.MediaPublisher(self._context, ends.media_in, bus.RELAY_HWM)
-        self._supervisor = Supervisor(ends, self._changed)
-        self._wanted: queue.SimpleQueue[list[Wanted]] = queue.SimpleQueue()
-        self._rows = Rows(self._wanted.put, jobs)
+        self._supervisor = Supervisor(ends, self._changed, self._tell, self._ended)
+        # What other threads have for this one: sockets and the supervisor are its alone.
         self._finished: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self.adoption = Adoption(self._supervisor.live_tokens, self._keep, self.tell_event)
+        self._rows = Rows(self._want_later, [self.adoption.step, *jobs])
+        self.intake = Intake(self._rows, self._finished.put, self._tell, self._happened)
         self._workers = ThreadPoolExecutor(4, thread_name_prefix="test-connection")
         self._poller = zmq.Poller()
         for socket in (self._reports.socket, self._commands.socket, self._publisher.socket):
             self._poller.register(socket, zmq.POLLIN)
         self._republished = 0.0
+
+    def also(self, jobs: list[Callable[[], object]]) -> None:
+        """Further jobs for the rows thread, once a second each. Before `run`."""
+        self._rows.also(jobs)
 
     def run(self) -> None:
         """Work until `stop` is set, then end the camera processes and write what is left."""
@@ -76,7 +88,9 @@ class Engine:
                 self._poller.poll(100)
                 self.step()
         finally:
-            self._supervisor.stop_all()
+            self._supervisor.stop_all(self._listen)
+            self._listen()
+            self.adoption.stop()
             self._rows.stop()
             self._workers.shutdown(wait=False, cancel_futures=True)
             for end in (self._reports, self._commands, self._publisher):
@@ -86,19 +100,23 @@ class Engine:
 
     def step(self) -> None:
         """One turn: take in what came, supervise, publish."""
-        for peer, header, _ in self._reports.receive():
-            self._report(peer, header)
+        self._hear()
         for peer, header, payload in self._commands.receive():
             self._command(peer, header, payload)
-        while not self._finished.empty():
-            self._finished.get()()
-        newest: list[Wanted] | None = None
-        while not self._wanted.empty():
-            newest = self._wanted.get()
-        if newest is not None:
-            self._supervisor.want(newest)
         self._supervisor.step()
         self._publish()
+
+    def _hear(self) -> None:
+        for peer, header, _ in self._reports.receive():
+            self._report(peer, header)
+        while not self._finished.empty():
+            self._finished.get()()
+
+    def _listen(self) -> None:
+        """While the camera processes end: they still have to say what became of their files, and to hear that it is
+        written."""
+        self._reports.socket.poll(20)
+        self._hear()
 
     def _publish(self) -> None:
         asked = set(self._publisher.subscriptions())
@@ -116,9 +134,37 @@ class Engine:
         self._publisher.send(bus.topic(bus.STATE, state.camera), asdict(state))
         self._rows.state(state)
 
+    def _tell(self, token: str, header: dict[str, Any]) -> None:
+        self._reports.send(token.encode(), header)
+
+    def _ended(self, child: Child) -> None:
+        self.intake.forget(child)
+        self.adoption.soon()
+
+    def _keep(self, task: Callable[[], object]) -> None:
+        self._rows.keep(task)
+
+    def _want_later(self, cameras: list[Wanted]) -> None:
+        self._finished.put(lambda: self._want(cameras))
+
+    def _want(self, cameras: list[Wanted]) -> None:
+        # While it ends, nothing is begun.
+        if not self.stop.is_set():
+            self._supervisor.want(cameras)
+
+    def _happened(self, camera: int | None, event: int) -> None:
+        self._publisher.send(bus.topic(EVENT, camera or 0), {"event": event})
+
+    def tell_event(self, camera: int | None, event: int) -> None:
+        """Tell web of a committed event; from any thread."""
+        self._finished.put(lambda: self._happened(camera, event))
+
     def _report(self, peer: bytes, header: dict[str, Any]) -> None:
+        token = peer.decode("ascii", "replace")
         if header.get("type") == "state" and isinstance(header.get("state"), dict):
-            self._supervisor.heard(peer.decode("ascii", "replace"), header["state"])
+            self._supervisor.heard(token, header["state"])
+        elif header.get("type") == "report":
+            self.intake.take(self._supervisor.child_of(token), header)
 
     def _command(self, peer: bytes, header: dict[str, Any], payload: bytes) -> None:
         ident, name, body = header.get("id"), header.get("name"), header.get("body")
@@ -141,6 +187,8 @@ class Engine:
             reply({"ok": True})
         elif name == "test":
             self._test(body, reply)
+        elif name == "record":
+            self._rows.once(lambda: self._record(body, reply, float(deadline)))
         else:
             reply({"ok": False, "error": f"no such command: {str(name)[:40]}"})
 
@@ -150,3 +198,34 @@ class Engine:
             self._finished.put(lambda: reply(answer, picture))
 
         self._workers.submit(work)
+
+    def _record(self, body: dict[str, Any], reply: Reply, deadline: float) -> None:
+        """In the rows thread. The answer says how it is once the camera process has its new orders."""
+        # Whoever asked was told long ago that it did not work.
+        if time.time() > deadline:
+            return
+        try:
+            camera = self._rows.requests.ask(body)
+            wanted = self._rows.requests.wanted()
+        except RequestError as error:
+            self._refuse(reply, error.code, str(error))
+        except DatabaseError as error:
+            logger.warning("a request to record was not written: %s", error)
+            self._refuse(reply, "busy", "The database is busy. Try again in a moment.")
+        else:
+            self._finished.put(lambda: self._recording(camera, wanted, reply))
+
+    def _refuse(self, reply: Reply, code: str, words: str) -> None:
+        self._finished.put(lambda: reply({"ok": False, "code": code, "error": words}, b""))
+
+    def _recording(self, camera: int, wanted: list[Wanted], reply: Reply) -> None:
+        self._want(wanted)
+        slot = self._supervisor.slots.get(camera)
+        if slot is None:
+            reply({"ok": False, "code": "not_found", "error": "This camera is run by another engine."}, b"")
+            return
+        reasons = ["always"] if slot.orders.mode == "always" else []
+        reasons += ["motion"] if "motion" in slot.state.reasons else []
+        reasons += slot.orders.reasons
+        can = slot.state.state == StateName.ONLINE and not slot.orders.hold
+        reply({"ok": True, "recording": bool(reasons) and can, "reasons": reasons}, b"")

@@ -18,6 +18,7 @@ from camera.packets import CameraState, Frame, Reason, StateName, sound
 
 logger = logging.getLogger(__name__)
 
+EVENT = "event"
 # After this long without a word (the engine speaks every second) its word is not believed any more.
 SILENCE = 3.0
 # A feed is kept this long after its last viewer, so that turning a page costs no new start.
@@ -48,6 +49,8 @@ class Hub:
         self.closing = False
         # Run at the end of `stop`, for those above who have something to finish while the loop still turns.
         self.on_stop: list[Callable[[], Awaitable[None]]] = []
+        # Called when the engine says that something has happened. Its word may be lost: it is to wake, not to tell.
+        self.on_event: list[Callable[[], None]] = []
         self._endpoint = endpoint
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -70,7 +73,7 @@ class Hub:
         self._started = time.monotonic()
         context = zmq.asyncio.Context()
         self._subscriber = bus.MediaSubscriber(context, self._endpoint)
-        for name in (f"{bus.STATE}:".encode(), bus.topic(bus.ENGINE)):
+        for name in (f"{bus.STATE}:".encode(), bus.topic(bus.ENGINE), f"{EVENT}:".encode()):
             self._subscriber.subscribe(name)
         self._tasks = [
             loop.create_task(self._read(context, self._subscriber), name="hub-read"),
@@ -159,6 +162,9 @@ class Hub:
             self._take_state(sound(CameraState.from_dict(header)))
         elif kind == bus.ENGINE.encode():
             self._beat = (time.monotonic(), time.time())
+        elif kind == EVENT.encode():
+            for wake in self.on_event:
+                wake()
 
     def _take_frame(self, camera: int, header: dict[str, Any], payload: bytes) -> None:
         feed = self._feeds.get(camera)

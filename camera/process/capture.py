@@ -3,10 +3,10 @@
 import logging
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from camera.packets import Frame, Packet, Reason, SourceConfig, SourceError, StreamInfo
+from camera.packets import AudioPacket, Frame, Packet, Reason, SourceConfig, SourceError, StreamInfo
 from camera.process.clock import Clock
 from camera.process.freeze import FreezeWatch
 from camera.process.live import LiveSlot
@@ -31,7 +31,32 @@ class PacketSink(Protocol):
 
     def packet(self, packet: Packet) -> None: ...
 
+    def audio(self, packet: AudioPacket) -> None: ...
+
     def closed(self) -> None: ...
+
+
+class FanOut:
+    """Everything to all of them, in their order."""
+
+    def __init__(self, sinks: Sequence[PacketSink]) -> None:
+        self._sinks = tuple(sinks)
+
+    def opened(self, info: StreamInfo) -> None:
+        for sink in self._sinks:
+            sink.opened(info)
+
+    def packet(self, packet: Packet) -> None:
+        for sink in self._sinks:
+            sink.packet(packet)
+
+    def audio(self, packet: AudioPacket) -> None:
+        for sink in self._sinks:
+            sink.audio(packet)
+
+    def closed(self) -> None:
+        for sink in self._sinks:
+            sink.closed()
 
 
 class Backoff:
@@ -69,6 +94,9 @@ class LiveOutput:
             self._slot.put(Frame(packet.data, packet.captured_at, self._info.width, self._info.height))
         else:
             self._transcoder.packet(packet)
+
+    def audio(self, packet: AudioPacket) -> None:
+        """Live view is silent."""
 
     def closed(self) -> None:
         self._transcoder.closed()
@@ -125,6 +153,9 @@ class Capture:
         watch = FreezeWatch(info)
         logger.info("open: %s", info.codec)
         for packet in source:
+            if isinstance(packet, AudioPacket):
+                self._sink.audio(packet)
+                continue
             if source.info is not info:
                 info = source.info
                 watch = FreezeWatch(info)

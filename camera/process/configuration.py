@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
 from camera.bus import Endpoints
+from camera.orders import Orders
 from camera.packets import SourceConfig
 from camera.sources import Timeouts
 
@@ -17,13 +18,14 @@ class ConfigurationError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """`token` names this process to the engine; a probe has no endpoints. `timeouts` may be left out."""
+    """`token` names this process to the engine; a probe has no endpoints. `timeouts` and `orders` may be left out."""
 
     camera: int
     token: str
     source: SourceConfig
     endpoints: Endpoints | None
     timeouts: Timeouts
+    orders: Orders = Orders()
 
 
 def read(line: bytes) -> Configuration:
@@ -34,7 +36,9 @@ def read(line: bytes) -> Configuration:
         ends = values.get("endpoints")
         endpoints = Endpoints(**{f.name: str(ends[f.name]) for f in fields(Endpoints)}) if ends else None
         timeouts = _checked(Timeouts, values.get("timeouts") or {})
-        return Configuration(int(values.get("camera", 0)), str(values.get("token", "")), source, endpoints, timeouts)
+        orders = Orders.from_dict(values.get("orders") or {})
+        camera, token = int(values.get("camera", 0)), str(values.get("token", ""))
+        return Configuration(camera, token, source, endpoints, timeouts, orders)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise ConfigurationError(f"the configuration on stdin cannot be read ({type(error).__name__})") from None
 

@@ -5,17 +5,21 @@ import logging
 import os
 import threading
 import time
-from dataclasses import asdict
+from collections import deque
+from dataclasses import asdict, replace
 from typing import Any
 
 import zmq
 
 from camera import bus
+from camera.orders import Orders
 from camera.packets import Frame, SourceConfig
-from camera.process.capture import Capture, LiveOutput
+from camera.process.capture import Capture, FanOut, LiveOutput
 from camera.process.clock import RealClock
 from camera.process.configuration import Configuration
+from camera.process.detection import Detection
 from camera.process.live import LiveSlot
+from camera.process.recorder import Recorder
 from camera.process.state import StateKeeper
 from camera.process.transcode import Transcoder
 from camera.sources import Source, Timeouts, every, open_source
@@ -23,8 +27,12 @@ from camera.sources import Source, Timeouts, every, open_source
 logger = logging.getLogger(__name__)
 
 TICK = 1.0
-# After SIGTERM the source gets so long to end before the process goes without it. Seconds.
-GRACE = 1.0
+# After SIGTERM the source gets so long to end before the process goes on without it. Seconds.
+SOURCE_GRACE = 1.0
+# And all together: files are closed, hashed and reported meanwhile. The engine waits longer than this. Seconds.
+GRACE = 6.0
+# Of that, for the engine to say that it has the last reports.
+_LAST_WORDS = 1.0
 
 
 class CameraProcess:
@@ -46,12 +54,22 @@ class CameraProcess:
         self._slot = LiveSlot(self._on_picture)
         self._keeper = StateKeeper(configuration.camera, clock, self._slot.open, self._on_state)
         self._transcoder = Transcoder(self._slot, self._keeper.blind)
-        output = LiveOutput(self._slot, self._transcoder)
+        self._outbox: deque[tuple[str, dict[str, Any]]] = deque()
+        self._recorder = Recorder(self._report, self._on_state)
+        self._detection = Detection(self._report, self._recorder.moved, self._recorder.ring.gop_until)
+        self._transcoder.tap = self._detection.offer
+        output = FanOut([self._recorder, self._detection, LiveOutput(self._slot, self._transcoder)])
         self._capture = Capture(configuration.source, self._open, self._keeper, output, clock, configuration.timeouts)
-        self._threads = [
-            threading.Thread(target=self._transcoder.run, name="transcoder", daemon=True),
-            threading.Thread(target=self._capture.run, name="capture", daemon=True),
-        ]
+        work = {
+            "recorder": self._recorder.run,
+            "closeup": self._recorder.closeup.run,
+            "detection": self._detection.run,
+            "transcoder": self._transcoder.run,
+            "capture": self._capture.run,
+        }
+        self._threads = {name: threading.Thread(target=run, name=name, daemon=True) for name, run in work.items()}
+        self._orders = configuration.orders
+        self._take(self._orders)
 
     def _open(self, config: SourceConfig, stop: threading.Event, timeouts: Timeouts) -> Source:
         """Called by the capture thread, before any picture of the source."""
@@ -77,11 +95,22 @@ class CameraProcess:
         self._state_changed.set()
         self.wake()
 
+    def _report(self, kind: str, body: dict[str, Any]) -> None:
+        """Something that is to become a row; from any thread."""
+        self._outbox.append((kind, body))
+        self.wake()
+
+    def _take(self, orders: Orders) -> None:
+        self._orders = orders
+        self._recorder.take(orders)
+        self._detection.take(orders)
+        self._transcoder.detect(self._detection.wanted)
+
     def run(self) -> None:
         poller = zmq.Poller()
         for source in (self._media.socket, self._reports.socket, self._stdin, self._wake):
             poller.register(source, zmq.POLLIN)
-        for thread in self._threads:
+        for thread in self._threads.values():
             thread.start()
         next_tick = 0.0
         while not self._over:
@@ -106,7 +135,25 @@ class CameraProcess:
         if frame is not None and self._wanted:
             self._publish(frame)
         for header, _ in self._reports.commands():
-            self._reports.reply(str(header.get("id", "")), {"error": "unknown command"})
+            self._reports.reply(str(header.get("id", "")), self._obey(header))
+        self._send_reports()
+
+    def _obey(self, header: dict[str, Any]) -> dict[str, Any]:
+        """Do what a command says; the answer to it."""
+        if header.get("name") != "orders":
+            return {"error": "unknown command"}
+        try:
+            orders = Orders.from_dict(header["body"])
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            logger.warning("orders that cannot be read (%s) were left aside", type(error).__name__)
+            return {"error": "bad orders"}
+        self._take(orders)
+        self._say_state()
+        return {"orders": orders.number}
+
+    def _send_reports(self) -> None:
+        while self._outbox:
+            self._reports.report(*self._outbox.popleft())
 
     def _subscriptions(self) -> bool:
         """Who looks; True when somebody has just come."""
@@ -132,7 +179,11 @@ class CameraProcess:
 
     def _say_state(self) -> None:
         self._state_changed.clear()
-        self._reports.state(asdict(self._keeper.state()))
+        recorder = self._recorder
+        state = replace(
+            self._keeper.state(), recording=recorder.recording, reasons=recorder.reasons, orders=self._orders.number
+        )
+        self._reports.state(asdict(state))
 
     def _engine_lives(self) -> bool:
         try:
@@ -141,11 +192,29 @@ class CameraProcess:
             return False
 
     def _close(self) -> None:
+        """Close what is being written, and see that the engine hears of it, within GRACE."""
+        began = time.monotonic()
         self._capture.stop.set()
         self._transcoder.stop()
-        deadline = time.monotonic() + GRACE
-        for thread in self._threads:
-            thread.join(max(0.0, deadline - time.monotonic()))
+        self._detection.stop()
+        self._join(began + SOURCE_GRACE, "capture", "transcoder", "detection")
+        self._recorder.stop()
+        self._join(began + GRACE - _LAST_WORDS, "recorder", "closeup")
+        self._last_words(time.monotonic() + _LAST_WORDS)
         self._media.close()
         self._reports.close()
-        self._context.destroy(linger=0)
+        self._context.destroy(linger=200)
+
+    def _join(self, deadline: float, *names: str) -> None:
+        for name in names:
+            self._threads[name].join(max(0.0, deadline - time.monotonic()))
+
+    def _last_words(self, deadline: float) -> None:
+        """Send what the engine does not have yet, and wait until it has it."""
+        self._say_state()
+        self._send_reports()
+        self._reports.resend()
+        while self._reports.kept and (left := deadline - time.monotonic()) > 0:
+            self._reports.socket.poll(round(left * 1000))
+            for _ in self._reports.commands():
+                pass  # acknowledgements are taken care of there; it is too late for anything else

@@ -1,4 +1,7 @@
-"""Live JPEGs of a camera that sends anything else: decoded and encoded once for all, and only while somebody looks."""
+"""Pictures of a camera that sends anything but JPEGs: decoded once for all, and only while somebody needs them.
+
+Viewers get JPEGs; the detection gets the frames themselves through `tap`.
+"""
 
 import logging
 import threading
@@ -6,6 +9,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from camera.loading import LOADING
 from camera.packets import Frame, Packet, StreamInfo
 from camera.process.gop import GopBuffer
 from camera.process.live import LiveSlot
@@ -27,9 +31,11 @@ BLIND_AFTER = 10.0
 
 
 class Transcoder:
-    """`opened`, `packet` and `closed` are called by the capture thread, `watch` by the main one, `step` by its own.
+    """`opened`, `packet` and `closed` are called by the capture thread, `watch` and `detect` by the main one, `step` by
+    its own.
 
-    PyAV and OpenCV are loaded when the first viewer comes: most cameras are watched by nobody most of the time.
+    PyAV and OpenCV are loaded when the first picture is needed: most cameras are watched by nobody most of the time.
+    While only the detection looks, the decoder leaves out the loop filter and nothing is encoded.
     """
 
     def __init__(
@@ -42,9 +48,15 @@ class Transcoder:
         self._info: StreamInfo | None = None
         self._session = 0
         self._watched = False
+        self._detects = False
         self._stopped = False
-        # What follows belongs to the transcoder's own thread, `_cursor` under the lock.
+        # Gets every decoded picture, in the transcoder's thread: (frame, captured_at). Must return at once.
+        self.tap: Callable[[VideoFrame, float], None] | None = None
+        # What follows belongs to the transcoder's own thread, `_cursor` and `_lean` under the lock.
         self._cursor: int | None = None
+        self._lean = False
+        # The first packet whose picture the tap has not had yet.
+        self._untapped = 0
         self._decoder: Decoder | None = None
         self._decoder_session = 0
         self._encoder: JpegEncoder | None = None
@@ -62,8 +74,8 @@ class Transcoder:
 
     def packet(self, packet: Packet) -> None:
         with self._changed:
-            self._gop.add(packet, self._cursor if self._watched else None)
-            if self._watched:
+            self._gop.add(packet, self._cursor if self._needed() else None)
+            if self._needed():
                 self._changed.notify()
 
     def closed(self) -> None:
@@ -78,6 +90,12 @@ class Transcoder:
         """Whether anybody looks."""
         with self._changed:
             self._watched = on
+            self._changed.notify()
+
+    def detect(self, on: bool) -> None:
+        """Whether `tap` wants decoded pictures although nobody may look."""
+        with self._changed:
+            self._detects = on
             self._changed.notify()
 
     def stop(self) -> None:
@@ -95,6 +113,9 @@ class Transcoder:
                 with self._changed:
                     self._forget()
 
+    def _needed(self) -> bool:
+        return self._watched or self._detects
+
     def _forget(self) -> None:
         """The next picture starts at a key frame, with a new decoder."""
         self._decoder = self._newest = self._cursor = None
@@ -106,37 +127,52 @@ class Transcoder:
             self._changed.wait_for(lambda: self._stopped or self._next() is not None, patience)
             number, info, session, epoch = self._next(), self._info, self._session, self._slot.epoch
             if number is None or info is None or self._stopped:
-                if not self._watched:
+                if not self._needed():
                     self._forget()
                 return False
             packet = self._gop.get(number)
-            starts = number == self._gop.key and number != self._cursor
+            starts = number == self._gop.key and (number != self._cursor or self._lean == self._watched)
+            if starts:
+                self._lean = not self._watched
             self._cursor = number + 1
         if packet is not None:
-            self._decode(packet, info, session, starts)
+            frames = self._decode(packet, info, session, starts)
+            self._give(number, frames)
             self._show(epoch, session)
         return True
 
     def _next(self) -> int | None:
         """The number of the packet to decode now: the one after the last, or the key frame when that one is gone."""
-        if not self._watched or self._info is None:
+        if not self._needed() or self._info is None:
             return None
-        cursor = self._cursor
-        if cursor is None or (cursor != self._gop.end and self._gop.get(cursor) is None):
-            cursor = self._gop.key
+        cursor, key = self._cursor, self._gop.key
+        # Who comes to look gets good pictures: decode once more from the key frame on.
+        is_poor = self._watched and self._lean and key is not None
+        if cursor is None or is_poor or (cursor != self._gop.end and self._gop.get(cursor) is None):
+            cursor = key
         return cursor if cursor is not None and cursor < self._gop.end else None
 
-    def _decode(self, packet: Packet, info: StreamInfo, session: int, starts: bool) -> None:
-        from camera.video.decode import Decoder
+    def _decode(self, packet: Packet, info: StreamInfo, session: int, starts: bool) -> "list[tuple[VideoFrame, float]]":
+        with LOADING:
+            from camera.video.decode import Decoder
 
         if self._decoder is None or session != self._decoder_session or starts:
-            self._decoder, self._decoder_session, self._newest = Decoder(info), session, None
+            self._decoder, self._decoder_session, self._newest = Decoder(info, self._lean), session, None
             self._encoded_at = self._seen_at = self._clock()
-        for frame, captured_at in self._decoder.decode(packet):
-            self._newest = frame, captured_at
-        if self._newest is not None:
-            self._seen_at = self._clock()
+        frames = self._decoder.decode(packet)
+        if frames:
+            self._newest, self._seen_at = frames[-1], self._clock()
         self._blind(self._clock() - self._seen_at > BLIND_AFTER)
+        return frames
+
+    def _give(self, number: int, frames: "list[tuple[VideoFrame, float]]") -> None:
+        """Let the detection have what it has not had before."""
+        if number < self._untapped:
+            return
+        self._untapped = number + 1
+        if self._detects and self.tap is not None:
+            for frame, captured_at in frames:
+                self.tap(frame, captured_at)
 
     def _show(self, epoch: int, session: int) -> None:
         """Encode the newest frame, unless a newer one is about to come."""
@@ -145,7 +181,7 @@ class Transcoder:
         now = self._clock()
         with self._changed:
             behind = self._next() is not None
-            if session != self._session:
+            if session != self._session or not self._watched:
                 self._newest = None
                 return
         if behind and now - self._encoded_at < AT_LEAST:
@@ -153,7 +189,8 @@ class Transcoder:
         frame, captured_at = self._newest
         self._newest, self._encoded_at = None, now
         if self._encoder is None:
-            from camera.video.encode import JpegEncoder
+            with LOADING:
+                from camera.video.encode import JpegEncoder
 
             self._encoder = JpegEncoder()
         data = self._encoder.encode(frame)

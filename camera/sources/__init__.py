@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol, cast
 
 from camera.addresses import Address, AddressError, parse_source
+from camera.loading import LOADING
 from camera.packets import AudioPacket, Packet, Reason, SourceConfig, SourceError, StreamInfo
 
 KINDS: dict[str, str] = {
@@ -69,7 +70,8 @@ def open_source(config: SourceConfig, stop: threading.Event, timeouts: Timeouts 
     config = replace(config, address=_checked(config).address)
     module, _, name = KINDS[config.kind].partition(":")
     try:
-        opener = cast(Opener, getattr(importlib.import_module(module), name))
+        with LOADING:
+            opener = cast(Opener, getattr(importlib.import_module(module), name))
     except ImportError as error:
         raise SourceError(Reason.NOT_FOUND, f"a library for this kind of camera is missing ({error.name})") from None
     return opener(Request(config, stop, timeouts or Timeouts()))

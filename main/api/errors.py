@@ -9,6 +9,9 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
 
+from camera.commands import EngineDownError
+from main.recording_control import NoSuchSessionError, RecordRefusedError
+
 logger = logging.getLogger(__name__)
 CODES = {
     400: "bad_request",
@@ -29,15 +32,21 @@ WORDS = {
     404: "There is nothing here, or nothing you may see.",
     413: "The request is too large.",
     429: "Too many requests; try again later.",
+    503: "The engine does not answer; nothing was changed. Try again in a few seconds.",
     500: "Something went wrong here; the server's log says what.",
 }
 # A subclass stands before its base.
 STATUSES: tuple[tuple[type[Exception], int], ...] = (
+    (NoSuchSessionError, 404),
     (Http404, 404),
+    (RecordRefusedError, 409),
+    (EngineDownError, 503),
     (PermissionDenied, 403),
     (RequestDataTooBig, 413),
     (SuspiciousOperation, 400),
 )
+# Those whose words are written for people.
+TOLD = (PermissionDenied, NoSuchSessionError, RecordRefusedError)
 
 
 def error_response(status: int, message: str = "", code: str = "") -> JsonResponse:
@@ -69,7 +78,7 @@ def reply_to(exception: Exception) -> HttpResponse:
         return busy_response()
     for kind, status in STATUSES:
         if isinstance(exception, kind):
-            return error_response(status, str(exception) if kind is PermissionDenied else "")
+            return error_response(status, str(exception) if isinstance(exception, TOLD) else "")
     logger.error("The API failed", exc_info=exception)
     return error_response(500)
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from django.utils.dateparse import parse_date, parse_datetime
 from ninja import Field, Schema
-from pydantic import field_validator
+from pydantic import StrictBool, StrictInt, field_validator
 
 SLUG = "[a-z0-9][a-z0-9-]*"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -27,6 +27,8 @@ ReasonName = Literal[
     "PRIVACY",
     "ENGINE_DOWN",
 ]
+KindName = Literal["motion", "person", "vehicle", "animal", "spill", "ring", "camera_offline", "system"]
+TransportName = Literal["page", "websocket", "mjpeg", "frame", "playback", "export"]
 Time = Annotated[str, Field(json_schema_extra={"format": "date-time"}, examples=["2026-01-31T14:00:00.000000+00:00"])]
 
 
@@ -74,13 +76,14 @@ class Cursor:
             raise ValueError(CURSOR_HELP) from None
 
 
-class ViewingFilter(Schema):
+class Filter(Schema):
+    """What every list that is newest first can be asked for."""
+
     camera: str | None = Field(None, max_length=60, pattern=f"^{SLUG}$", description="The camera's slug.")
     from_: str | None = Field(
-        None, alias="from", max_length=40, description="Viewings that started at or after this date or time (UTC)."
+        None, alias="from", max_length=40, description="Those that started at or after this date or time (UTC)."
     )
-    to: str | None = Field(None, max_length=40, description="Viewings that started before this date or time (UTC).")
-    user: str | None = Field(None, max_length=150, pattern=r"^[^\x00-\x1f\x7f]+$", description="The viewer's name.")
+    to: str | None = Field(None, max_length=40, description="Those that started before this date or time (UTC).")
     cursor: str | None = Field(None, max_length=60, description="`next` of the page before.")
 
     @field_validator("*", mode="before")
@@ -101,6 +104,14 @@ class ViewingFilter(Schema):
         if value is not None:
             Cursor.decode(value)
         return value
+
+
+class ViewingFilter(Filter):
+    user: str | None = Field(None, max_length=150, pattern=r"^[^\x00-\x1f\x7f]+$", description="The viewer's name.")
+
+
+class EventFilter(Filter):
+    kind: KindName | None = Field(None, description="What kind of event.")
 
 
 class CameraOut(Schema):
@@ -127,13 +138,60 @@ class ViewingOut(Schema):
     camera: str
     started_at: Time
     ended_at: Time | None
-    transport: Literal["page", "websocket", "mjpeg", "frame"]
-    recorded: bool
+    transport: TransportName
+    recorded: bool = Field(description="Whether something of what was seen then has been kept.")
     recordings: list[int]
+
+
+class EventOut(Schema):
+    id: int
+    camera: str | None = Field(description="Null for what concerns the whole house; only its owners see that.")
+    kind: KindName
+    started_at: Time
+    ended_at: Time | None = Field(description="Null while it goes on.")
+    score: float = Field(description="0 … 1: of a motion how much of the picture moved, else how sure the house is.")
+    label: str
+    boxes: list[list[float]] = Field(description="[left, top, width, height], each 0 … 1 of the picture.")
+    image: str | None
+    recording: int | None
+
+
+class RecordingOut(Schema):
+    id: int
+    camera: str
+    started_at: Time
+    ended_at: Time | None = Field(description="Null while it is being recorded.")
+    state: Literal["open", "closed", "interrupted", "missing", "damaged"]
+    trigger: Literal["always", "motion", "watched", "session", "manual"]
+    bytes: int
+    sha256: str = Field(description="Of the file, hex; empty while it is being recorded.")
+    file: str
+
+
+class RecordIn(Schema):
+    on: StrictBool
+    session: StrictInt | None = Field(
+        None, description="An open viewing session of yours on this camera; the recording lasts as long as that."
+    )
+
+
+class RecordOut(Schema):
+    recording: bool
+    reasons: list[str]
 
 
 class CameraPage(Schema):
     items: list[CameraOut]
+    next: str | None
+
+
+class EventPage(Schema):
+    items: list[EventOut]
+    next: str | None
+
+
+class RecordingPage(Schema):
+    items: list[RecordingOut]
     next: str | None
 
 

@@ -13,33 +13,34 @@ from camera.live.hub import current_hub
 from camera.models import Camera, Right
 from camera.packets import StateName
 from camera.redact import redact
-from main.api import errors
+from main import coverage
+from main.api import errors, footage
 from main.api.auth import HOUSE_AUTH
 from main.api.house_api import DocsPage, HouseAPI
-from main.api.schemas import SLUG, CameraOut, CameraPage, Cursor, ErrorOut, ViewingFilter, ViewingPage, parse_time, utc
+from main.api.paging import WRONG, asking, matching, page_of
+from main.api.schemas import SLUG, CameraOut, CameraPage, ViewingFilter, ViewingPage, utc
 from main.models import ViewingSession
 
-PAGE = 100
 SOURCE_PREFIXES = {"v4l2": "device:"}
 
 api = HouseAPI(
     title="Fairwatch",
     version="1",
     urls_namespace="api",
-    description="Cameras of the house and who has looked at them. Send Authorization: Bearer TOKEN, or be logged in.",
+    description="Cameras of the house, what they have seen and who has looked. "
+    "Send Authorization: Bearer TOKEN, or be logged in.",
     auth=HOUSE_AUTH,
     docs=DocsPage(),
 )
 errors.install(api)
 router = Router(tags=["v1"])
-WRONG: dict[int, Any] = dict.fromkeys((400, 401, 403, 404), ErrorOut)
 
 
 @router.get("/cameras", response={200: CameraPage, **WRONG})
 def cameras(request: HttpRequest) -> dict[str, Any]:
     """Every camera you may watch, in the order of the wall."""
-    found = list(Camera.objects.allowed(_actor(request), Right.WATCH))
-    return {"items": _describe(_actor(request), found), "next": None}
+    found = list(Camera.objects.allowed(asking(request), Right.WATCH))
+    return {"items": _describe(asking(request), found), "next": None}
 
 
 @router.get("/cameras/{slug}", response={200: CameraOut, **WRONG})
@@ -47,21 +48,16 @@ def camera(request: HttpRequest, slug: str) -> dict[str, Any]:
     """One camera."""
     if not re.fullmatch(SLUG, slug):
         raise Http404
-    return _describe(_actor(request), [camera_for(_actor(request), slug, Right.WATCH)])[0]
+    return _describe(asking(request), [camera_for(asking(request), slug, Right.WATCH)])[0]
 
 
 @router.get("/viewings", response={200: ViewingPage, **WRONG})
 def viewings(request: HttpRequest, wanted: Query[ViewingFilter]) -> dict[str, Any]:
     """Who has looked, newest first: your own viewings, and everybody's of cameras whose log you may read."""
-    rows = list(_after(_matching(_visible(_actor(request)), wanted), wanted.cursor)[: PAGE + 1])
-    page = rows[:PAGE]
-    more = Cursor(page[-1].started_at, page[-1].pk).encode() if len(rows) > PAGE else None
-    return {"items": [_viewing(row) for row in page], "next": more}
-
-
-def _actor(request: HttpRequest) -> Actor:
-    actor: Actor = request.auth  # type: ignore[attr-defined]
-    return actor
+    found = matching(_visible(asking(request)), wanted)
+    if wanted.user is not None:
+        found = found.filter(user_name__iexact=wanted.user)
+    return page_of(found, wanted.cursor, _viewings)
 
 
 def _describe(actor: Actor, found: list[Camera]) -> list[dict[str, Any]]:
@@ -99,31 +95,19 @@ def _moment(seconds: float | None) -> datetime | None:
 
 
 def _visible(actor: Actor) -> QuerySet[ViewingSession]:
-    rows = ViewingSession.objects.select_related("camera").order_by("-started_at", "-pk")
+    rows = ViewingSession.objects.filter(hidden_at=None).select_related("camera")
     if actor.is_owner:
         return rows
     readable = Camera.objects.allowed(actor, Right.LOG).order_by().values("pk")
     return rows.filter(Q(user_id=actor.user_id) | Q(camera__in=readable))
 
 
-def _matching(rows: QuerySet[ViewingSession], wanted: ViewingFilter) -> QuerySet[ViewingSession]:
-    if wanted.camera is not None:
-        rows = rows.filter(Q(camera__slug=wanted.camera) | Q(camera=None, camera_slug=wanted.camera))
-    if wanted.from_ is not None:
-        rows = rows.filter(started_at__gte=parse_time(wanted.from_))
-    if wanted.to is not None:
-        rows = rows.filter(started_at__lt=parse_time(wanted.to))
-    return rows if wanted.user is None else rows.filter(user_name__iexact=wanted.user)
+def _viewings(rows: list[ViewingSession]) -> list[dict[str, Any]]:
+    recordings = coverage.recordings_of(rows)
+    return [_viewing(row, recordings.get(row.pk, [])) for row in rows]
 
 
-def _after(rows: QuerySet[ViewingSession], cursor: str | None) -> QuerySet[ViewingSession]:
-    if cursor is None:
-        return rows
-    last = Cursor.decode(cursor)
-    return rows.filter(Q(started_at__lt=last.at) | Q(started_at=last.at, pk__lt=last.pk))
-
-
-def _viewing(row: ViewingSession) -> dict[str, Any]:
+def _viewing(row: ViewingSession, recordings: list[int]) -> dict[str, Any]:
     return {
         "id": row.pk,
         "user": row.user_name,
@@ -131,9 +115,10 @@ def _viewing(row: ViewingSession) -> dict[str, Any]:
         "started_at": utc(row.started_at),
         "ended_at": utc(row.ended_at),
         "transport": row.transport,
-        "recorded": False,
-        "recordings": [],
+        "recorded": bool(recordings),
+        "recordings": recordings,
     }
 
 
 api.add_router("/v1", router)
+api.add_router("/v1", footage.router)

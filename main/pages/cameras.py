@@ -10,11 +10,12 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from camera.access import Actor, camera_for, may_add
 from camera.addresses import KINDS
+from camera.leaving import footage_of
 from camera.live.hub import current_hub
 from camera.models import Camera, Right
 from camera.packets import REASON_TEXT, CameraState, StateName
 from main.actors import session_actor
-from main.camera_changes import delete_camera, save_camera
+from main.camera_changes import KeptRecordingsError, delete_camera, save_camera
 from main.forms import CameraForm, grants_of
 from main.models import ViewingSession
 from main.pages.errors import post_only
@@ -99,13 +100,21 @@ def test(request: HttpRequest) -> HttpResponse:
 def delete(request: HttpRequest, slug: str) -> HttpResponse:
     actor = session_actor(request)
     camera = camera_for(actor, slug, Right.MANAGE)
+    refused = False
     if request.method == "POST":
-        delete_camera(camera, actor)
-        messages.success(request, f"{camera.name} is deleted.")
-        return redirect("cameras")
+        name = camera.name
+        try:
+            gone = delete_camera(camera, actor, kept_too=request.POST.get("kept_too") == "on")
+        except KeptRecordingsError:
+            refused = True
+        else:
+            went = str(gone)
+            messages.success(request, f"{name} is deleted{f', and with it {went}' if went else ''}.")
+            return redirect("cameras")
     viewings = ViewingSession.objects.filter(camera=camera)
     what = {"camera": camera, "viewings": viewings.count(), "watching": viewings.filter(ended_at=None).count()}
-    return render(request, "camera_delete.html", what | {"shares": _shared_with(camera)})
+    more = {"shares": _shared_with(camera), "footage": footage_of(camera), "refused": refused}
+    return render(request, "camera_delete.html", what | more)
 
 
 def _shared_with(camera: Camera) -> str:

@@ -1,23 +1,28 @@
 """What every page shows of the house: its name, its state in one phrase, and the rooms this person may enter."""
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import cached_property
 
 from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils import timezone
 
 from accounts.models import Role
 from camera.access import Actor
 from camera.live.hub import current_hub
-from camera.models import Camera, Right
+from camera.models import Camera, Event, Right
 from camera.packets import StateName
 from main.actors import session_actor
+from main.footage_facts import disk_days, in_days
 from main.models import SiteSettings
 
 ROOMS = (
-    ("wall", "Wall", (Role.OWNER, Role.MEMBER, Role.GUEST, Role.KIOSK)),
-    ("logs", "Logs", (Role.OWNER, Role.MEMBER, Role.GUEST)),
+    ("wall", "Live", (Role.OWNER, Role.MEMBER, Role.GUEST, Role.KIOSK)),
+    ("events", "Events", (Role.OWNER, Role.MEMBER, Role.GUEST)),
+    ("recordings", "Recordings", (Role.OWNER, Role.MEMBER, Role.GUEST)),
+    ("logs", "Log", (Role.OWNER, Role.MEMBER, Role.GUEST)),
     ("cameras", "Cameras", (Role.OWNER, Role.MEMBER)),
     ("people", "People", (Role.OWNER, Role.MEMBER)),
     ("settings", "Settings", (Role.OWNER,)),
@@ -25,11 +30,30 @@ ROOMS = (
 # Pages that belong to a room and mark it in the navigation.
 WITHIN = {
     "watch": "wall",
+    "event": "events",
+    "recording": "recordings",
+    "recording_delete": "recordings",
+    "recordings_several": "recordings",
+    "log_delete": "logs",
     "camera": "cameras",
     "camera_add": "cameras",
     "camera_delete": "cameras",
     "person": "people",
     "people_invite": "people",
+}
+
+
+MOTIONS = (Event.Kind.MOTION, Event.Kind.PERSON, Event.Kind.VEHICLE, Event.Kind.ANIMAL)
+# By the label of a system event: what is so, and what to do about it.
+ALARMS = {
+    "disk_low": (
+        "A disk for recordings is nearly full. The oldest recordings make room; when none are left, recording stops. "
+        "Free some space, keep fewer days, or choose another folder."
+    ),
+    "storage_missing": (
+        "A folder for recordings is missing or cannot be written, so nothing is recorded there; live pictures go on. "
+        "Connect and mount its disk, or choose another folder."
+    ),
 }
 
 
@@ -52,6 +76,29 @@ def phrase(actor: Actor) -> str:
     if live == len(cameras):
         return "1 camera live" if live == 1 else f"All {live} cameras live"
     return f"{live} of {len(cameras)} cameras live"
+
+
+@dataclass(frozen=True, slots=True)
+class Motion:
+    """The newest motion of the last day that somebody may look back at."""
+
+    camera: str
+    at: datetime
+
+
+def last_motion(actor: Actor) -> Motion | None:
+    """Bounded to a day, so that a busy house's archive is not searched for a quiet camera."""
+    since = timezone.now() - timedelta(days=1)
+    cameras = Camera.objects.allowed(actor, Right.PLAYBACK).order_by()
+    events = Event.objects.filter(camera__in=cameras.values("pk"), kind__in=MOTIONS, delete_requested_at=None)
+    found = events.filter(started_at__gt=since).values_list("camera__name", "started_at").first()
+    return Motion(*found) if found else None
+
+
+def open_alarms() -> list[str]:
+    """What an owner has to see to, in words: one for each fault of the house that has not ended."""
+    labels = Event.objects.filter(kind=Event.Kind.SYSTEM, ended_at=None, delete_requested_at=None)
+    return [ALARMS.get(label, f"{label}.") for label in dict.fromkeys(labels.values_list("label", flat=True)[:5])]
 
 
 class House:
@@ -77,6 +124,20 @@ class House:
     @cached_property
     def phrase(self) -> str:
         return phrase(session_actor(self._request))
+
+    @cached_property
+    def last_motion(self) -> Motion | None:
+        return last_motion(session_actor(self._request))
+
+    @cached_property
+    def disk(self) -> str:
+        """«11 days»: how much fits at the present pace. For owners, who can do something about it."""
+        days = disk_days() if self._role == Role.OWNER else None
+        return "" if days is None else in_days(days)
+
+    @cached_property
+    def alarms(self) -> list[str]:
+        return open_alarms() if self._role == Role.OWNER else []
 
     @cached_property
     def links(self) -> list[Link]:

@@ -10,8 +10,13 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from main.actors import session_actor
+from main.log_films import films_of
 from main.log_filter import LogFilter
 from main.models import ViewingSession
+from main.viewings import LOOKBACKS
+from main.words import day_words, moment_words
+
+__all__ = ["ON_A_PAGE", "Chip", "day_words", "duration", "logs", "sentence"]
 
 ON_A_PAGE = 100
 
@@ -30,10 +35,19 @@ def logs(request: HttpRequest) -> HttpResponse:
     form = LogFilter(request.GET, actor)
     found = list(_after(form.found(), request.GET.get("before", ""))[: ON_A_PAGE + 1])
     page, more = found[:ON_A_PAGE], len(found) > ON_A_PAGE
+    films = films_of(actor, page)
     context = {
         "form": form,
         "names": form.names(),
-        "lines": [{"session": one, **sentence(one, actor.user_id)} for one in page],
+        "lines": [
+            {
+                "session": one,
+                "films": films[one.pk],
+                "may_delete": one.ended_at is not None and (actor.is_owner or one.user_id == actor.user_id),
+                **sentence(one, actor.user_id, recorded=films[one.pk].count > 0),
+            }
+            for one in page
+        ],
         "chips": _chips(form, request.GET) if form.is_valid() else [],
         "days": _days(request.GET),
         "older": _url(request.GET, before=_cursor(page[-1])) if more else "",
@@ -44,14 +58,19 @@ def logs(request: HttpRequest) -> HttpResponse:
     return render(request, "logs.html", context)
 
 
-def sentence(session: ViewingSession, reader: int | None = None) -> dict[str, object]:
-    """The parts of what is told of a session; who, camera and device are for the template to escape."""
+def sentence(session: ViewingSession, reader: int | None = None, *, recorded: bool = False) -> dict[str, object]:
+    """The parts of what is told of a session; who, camera and device are for the template to escape.
+
+    `recorded`: there are recordings of it; of a look back: what was looked at is still there.
+    """
     still = session.ended_at is None and session.left_at is None
     now = timezone.now()
     seconds = (now - session.started_at).total_seconds() if still else session.seconds
     you = reader is not None and session.user_id == reader
-    single = session.transport == ViewingSession.Transport.FRAME
-    if single:
+    lookback = session.transport in LOOKBACKS
+    if lookback:
+        verb = "looked back at" if session.transport == ViewingSession.Transport.PLAYBACK else "downloaded"
+    elif session.transport == ViewingSession.Transport.FRAME:
         verb = ("are asking" if you else "is asking") if still else "asked"
         verb += " for single pictures of"
     else:
@@ -62,6 +81,10 @@ def sentence(session: ViewingSession, reader: int | None = None) -> dict[str, ob
         "still": still,
         "how_long": duration(seconds),
         "day": day_words(session.started_at),
+        "recorded": recorded and not lookback,
+        "lookback": lookback,
+        "footage": moment_words(session.footage_at) if lookback and session.footage_at else "",
+        "gone": lookback and session.recording_id is None,
     }
 
 
@@ -71,16 +94,6 @@ def duration(seconds: float) -> str:
         return f"{int(seconds)} s"
     minutes = int(seconds // 60)
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
-
-
-def day_words(moment: datetime) -> str:
-    """The day in the house: «today», «yesterday», else «Fri 21 Nov», with the year when it is another one."""
-    day, today = timezone.localtime(moment).date(), timezone.localdate()
-    if day == today:
-        return "today"
-    if day == today - timedelta(days=1):
-        return "yesterday"
-    return f"{day:%a} {day.day} {day:%b}" + (f" {day.year}" if day.year != today.year else "")
 
 
 def _cursor(session: ViewingSession) -> str:

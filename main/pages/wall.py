@@ -38,11 +38,12 @@ class Told:
     shape: str
     word: str
     why: str
+    recording: bool = False
 
 
 def told(state: CameraState) -> Told:
     shape, word = SHAPES[state.state]
-    return Told(state.state, shape, word, REASON_TEXT.get(state.reason or "", ""))
+    return Told(state.state, shape, word, REASON_TEXT.get(state.reason or "", ""), state.recording)
 
 
 @login_not_required

@@ -23,6 +23,7 @@ from camera.packets import REASON_TEXT, CameraState, Reason, StateName
 from main import viewings
 from main.actors import Login, session_actor, stream_actor
 from main.pages.wall import told
+from main.pages.watch_parts import recording_context, today_context
 from main.presence import Watch
 from main.viewings import FRAME_PAGE, Transport
 from main.watchers import current_watchers, running_watchers
@@ -46,12 +47,16 @@ class Admitted:
 def watch(request: HttpRequest, slug: str) -> HttpResponse:
     actor = session_actor(request)
     camera = camera_for(actor, slug, Right.WATCH)
-    page = viewings.new_page_id()
+    page, session = request.GET.get("page", ""), None
+    if not viewings.is_page_id(page):
+        page = viewings.new_page_id()
     if request.method == "GET":
         login = Login(session_key=request.session.session_key or "")
-        viewings.join(viewings.visitor_of(request, actor, login), camera, page, Transport.PAGE)
+        session = viewings.join(viewings.visitor_of(request, actor, login), camera, page, Transport.PAGE).pk
     rights = rights_on(actor, camera)
     context = {
+        **recording_context(actor, camera, session, rights),
+        **today_context(actor, camera, rights),
         "camera": camera,
         "page": page,
         "me": actor.name,

@@ -20,7 +20,8 @@ LOOK_EVERY = 0.1
 ASK_EVERY = 5.0
 # How long a child may fail to answer before it counts as hung; starting on a slow board takes a while.
 HUNG_AFTER = 20.0
-STOP_SECONDS = 6.0
+# The engine needs up to 16: 8 for its camera processes to end their files, the rest to write what became of them.
+STOP_SECONDS = 18.0
 BACKOFF = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0)
 GOOD_AFTER = 30.0
 

@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 
 from camera.addresses import parse_source
 from camera.engine.probe import test_connection
-from camera.models import Camera, free_slug
+from camera.models import Camera, RecordMode, free_slug
 from camera.names import check_name
 from main.models import SiteSettings
 
@@ -53,6 +53,11 @@ def add_device(path: Path) -> Camera:
 
 
 def add_camera(name: str, source: str) -> Camera:
-    """A camera of the house's own, shared with nobody until an owner says so."""
+    """A camera of the house's own, shared with nobody until an owner says so.
+
+    It is recorded when something moves, so that a newcomer finds an event with its video after the first minutes.
+    """
     address = parse_source(source)
-    return Camera.objects.create(name=name, slug=free_slug(name), kind=address.kind, address=address.address)
+    return Camera.objects.create(
+        name=name, slug=free_slug(name), kind=address.kind, address=address.address, record=RecordMode.MOTION
+    )

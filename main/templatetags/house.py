@@ -16,6 +16,8 @@ def control(field: BoundField) -> SafeString:
         name = "form-check-input"
     elif isinstance(widget, Select):
         name = "form-select"
+    elif getattr(widget, "input_type", "") == "range":
+        name = "form-range"
     else:
         name = "form-control"
     own = widget.attrs.get("class", "")

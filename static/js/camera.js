@@ -43,6 +43,14 @@
     document.getElementById("unsaved").textContent = names.size ? `Not saved yet: ${[...names].join(", ")}` : "";
   }
 
+  // The sensitivity in words while it is pulled.
+  const sensitivity = form.elements.namedItem("sensitivity");
+  const words = sensitivity.dataset.words.split("|");
+  function showSensitivity() {
+    const value = Number(sensitivity.value);
+    document.getElementById("sensitivity-words").textContent = `${value}: ${words[Math.floor((value - 1) / 20)]}`;
+  }
+
   const waiting = document.getElementById("test-waiting");
   const result = document.getElementById("camera-test");
 
@@ -60,7 +68,8 @@
   button.addEventListener("htmx:responseError", () => say("Fairwatch refused the test. Reload the page and try again."));
   button.addEventListener("htmx:sendError", () => say("Fairwatch does not answer. Is the connection up?"));
 
-  form.addEventListener("input", () => { showKind(); showUnsaved(); });
+  form.addEventListener("input", () => { showKind(); showUnsaved(); showSensitivity(); });
   form.addEventListener("change", showUnsaved);
   showKind();
+  showSensitivity();
 })();

@@ -1,5 +1,6 @@
 // The wall and the live page: puts tiles, socket and buttons together. Hidden pages do not watch.
 
+import { RecordButton } from "./live-record.js";
 import { LiveSocket } from "./live-socket.js";
 import { Tile } from "./live-tile.js";
 
@@ -15,10 +16,14 @@ function start() {
   const size = root.hasAttribute("data-full") ? "full" : "small";
   const elements = [...root.querySelectorAll("[data-camera]")];
   const tiles = new Map();
+  const button = root.hasAttribute("data-full") ? new RecordButton(root) : null;
   const wishes = elements.map((element) => ({ camera: element.dataset.camera, as: "jpeg", size }));
   const socket = new LiveSocket(root.dataset.page, wishes, {
     picture: (slug, captured, blob) => tiles.get(slug)?.picture(captured, blob),
-    state: (slug, state) => tiles.get(slug)?.state(state),
+    state: (slug, state) => {
+      tiles.get(slug)?.state(state);
+      button?.state(state);
+    },
     error: (slug) => tiles.get(slug)?.forget("You may not watch this camera any more"),
     connection: (how) => connection(how, tiles),
   });

@@ -54,15 +54,15 @@ def test_a_change_raises_the_version_and_tells_the_engine(
 def test_columns_of_the_engine_are_not_written(client_of: ClientOf, bob: User, door: Camera) -> None:
     client = client_of(bob)
     values = form_values(client, "/cameras/door/") | {"name": "N"}
-    Camera.objects.update(state="online", reason="", engine="e2", position=7, record="motion")
+    Camera.objects.update(state="online", reason="", engine="e2", position=7)
     with CaptureQueriesContext(connection) as queries:
         client.post("/cameras/door/", values)
     written = [query["sql"] for query in queries if query["sql"].startswith('UPDATE "camera_camera"')]
     assert len(written) == 2
-    for column in ("state", "reason", "state_since", "engine", "record", "position", "slug"):
+    for column in ("state", "reason", "state_since", "engine", "position", "slug"):
         assert not any(f'"{column}" =' in sql for sql in written)
     now = Camera.objects.get()
-    assert (now.state, now.engine, now.position, now.record) == ("online", "e2", 7, "motion")
+    assert (now.state, now.engine, now.position) == ("online", "e2", 7)
 
 
 @pytest.mark.parametrize(

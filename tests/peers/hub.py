@@ -12,6 +12,7 @@ import zmq
 
 from camera import bus
 from camera.engine import supervisor
+from camera.orders import Orders
 from camera.packets import CameraState, SourceConfig
 from camera.sources import Timeouts
 from tests.house import wait_for
@@ -31,6 +32,9 @@ class Hub:
     folder: Path
     states: dict[int, list[CameraState]] = field(default_factory=dict)
     replies: list[dict[str, Any]] = field(default_factory=list)
+    # (kind, body) of what became rows if this were an engine; acknowledged at once.
+    reports: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    peers: dict[bytes, int] = field(default_factory=dict)
     pictures: dict[int, list[Picture]] = field(default_factory=dict)
     processes: list["subprocess.Popen[bytes]"] = field(default_factory=list)
 
@@ -43,7 +47,12 @@ class Hub:
         self.viewers: dict[int, zmq.Socket[bytes]] = {}
 
     def start(
-        self, source: SourceConfig, camera: int = 7, timeouts: Timeouts | None = None, **pipes: int
+        self,
+        source: SourceConfig,
+        camera: int = 7,
+        timeouts: Timeouts | None = None,
+        orders: Orders | None = None,
+        **pipes: int,
     ) -> "subprocess.Popen[bytes]":
         """The real process, started as the engine does it."""
         told: dict[str, object] = {
@@ -52,6 +61,7 @@ class Hub:
             "source": asdict(source),
             "endpoints": self.ends.as_dict(),
             "timeouts": asdict(timeouts or Timeouts()),
+            "orders": (orders or Orders()).as_dict(),
         }
         process = supervisor.spawn(told, **pipes)
         self.processes.append(process)
@@ -69,12 +79,16 @@ class Hub:
             self.viewers.pop(camera).close()
 
     def pump(self) -> None:
-        for _, header, _ in self.router.receive():
+        for peer, header, _ in self.router.receive():
+            self.peers[peer] = len(self.peers)
             if header.get("type") == "state":
                 state = CameraState.from_dict(header["state"])
                 self.states.setdefault(state.camera, []).append(state)
             elif header.get("type") == "reply":
                 self.replies.append(header)
+            elif header.get("type") == "report":
+                self.reports.append((header["kind"], header["body"]))
+                self.router.send(peer, {"type": "ack", "seq": header["seq"]})
         for camera, socket in self.viewers.items():
             while True:
                 try:
@@ -82,6 +96,17 @@ class Hub:
                 except zmq.Again:
                     break
                 self.pictures[camera].append(Picture(json.loads(header), data, time.time()))
+
+    def order(self, orders: Orders) -> None:
+        """Tell every camera process that has been heard of."""
+        for peer in self.peers:
+            command = {"type": "command", "id": str(orders.number), "name": "orders", "body": orders.as_dict()}
+            self.router.send(peer, command)
+
+    def reported(self, kind: str) -> list[dict[str, Any]]:
+        """The bodies of all reports of that kind."""
+        self.pump()
+        return [body for said, body in self.reports if said == kind]
 
     def wait(self, condition: Callable[[], object], seconds: float = 10.0, what: str = "") -> object:
         def pumped() -> object:

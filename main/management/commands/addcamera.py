@@ -48,7 +48,7 @@ class Command(BaseCommand):
                 "; ".join(f"{name}: {' '.join(words)}" for name, words in error.message_dict.items())
             ) from None
         camera.save()
-        told = {"name": camera.name, "source": redact(camera.source)}
+        told = {"name": camera.name, "source": redact(camera.source), "recorded": camera.record or "as the house"}
         ports.on_change("command line", f"camera {camera.slug} added", {}, told)
         commands.poke(bus.endpoints(settings.RUN_DIR, settings.ENGINE_NAME).commands, camera.pk)
         self.stdout.write(camera.slug)

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from camera import bus
+from camera.engine.keeping import Keeping
 from camera.engine.loop import AlreadyRunningError, Engine, take_lock
 from main.serving.children import die_with_parent
 from main.viewings import end_unseen
@@ -45,6 +46,11 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from None
         with lock:
             engine = Engine(bus.endpoints(settings.RUN_DIR, settings.ENGINE_NAME), jobs=[end_unseen, ClearLogins()])
+            keeping = Keeping(lambda event: engine.tell_event(None, event))
+            engine.also(keeping.jobs())
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda *_: engine.stop.set())
-            engine.run()
+            try:
+                engine.run()
+            finally:
+                keeping.stop()

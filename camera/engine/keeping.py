@@ -1,0 +1,31 @@
+"""The engine's housekeeping together: disks, deletion, retention and playable copies, as jobs for the rows thread."""
+
+from collections.abc import Callable
+
+from camera.engine.deletion import Deletion
+from camera.engine.disk import Disk
+from camera.engine.playable import PlayableCopies
+from camera.engine.retention import Retention
+
+
+class Keeping:
+    """`publish` is called in the rows thread with the id of each system event that began or ended."""
+
+    def __init__(self, publish: Callable[[int], None]) -> None:
+        self._publish = publish
+        self._deletion = Deletion()
+        self._disk = Disk(self._deletion)
+        self.retention = Retention()
+        self._copies = PlayableCopies()
+
+    def jobs(self) -> list[Callable[[], object]]:
+        """Each to be called once a second, and none of them by another thread."""
+        return [self._watch_disks, self._copies, self._deletion, self.retention]
+
+    def stop(self) -> None:
+        """End the copy that is being made; call it when the rows thread has ended."""
+        self._copies.stop()
+
+    def _watch_disks(self) -> None:
+        for event in self._disk.check():
+            self._publish(event)

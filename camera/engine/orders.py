@@ -1,0 +1,55 @@
+"""What each camera process is to do now: the camera's own settings, or the house's where it has none."""
+
+import logging
+from pathlib import Path
+
+from django.conf import settings
+
+from camera.models import Camera
+from camera.orders import Orders
+from camera.ports import Policy
+
+logger = logging.getLogger(__name__)
+_warned: set[str] = set()
+
+
+def storage_of(policy: Policy) -> str:
+    """The folder that new recordings go to; MEDIA_ROOT, with a warning, where the house's may not be used any more."""
+    home = str(Path(settings.MEDIA_ROOT).resolve())
+    if not policy.storage:
+        return home
+    if is_allowed(policy.storage):
+        return str(Path(policy.storage).resolve())
+    if policy.storage not in _warned:
+        _warned.add(policy.storage)
+        logger.warning("the recordings folder %s lies outside STORAGE_ROOTS; recording to %s", policy.storage, home)
+    return home
+
+
+def is_allowed(folder: str) -> bool:
+    """Whether recordings may be put in `folder`: it is, or lies in, one of STORAGE_ROOTS or MEDIA_ROOT."""
+    roots = [Path(root).resolve() for root in (settings.MEDIA_ROOT, *settings.STORAGE_ROOTS)]
+    path = Path(folder)
+    return path.is_absolute() and any(path.resolve().is_relative_to(root) for root in roots)
+
+
+def mode_of(camera: Camera, policy: Policy) -> str:
+    """off, watched, motion or always: when the camera is recorded by itself."""
+    return camera.record or policy.record
+
+
+def orders_for(camera: Camera, policy: Policy, reasons: tuple[str, ...] = (), hold: str = "") -> Orders:
+    """The orders without their number. `reasons` are those from outside; `hold` says why nothing may be written."""
+    return Orders(
+        slug=camera.slug,
+        storage=storage_of(policy),
+        media=str(Path(settings.MEDIA_ROOT).resolve()),
+        mode=mode_of(camera, policy),
+        pre_roll=policy.pre_roll if camera.pre_roll is None else camera.pre_roll,
+        post_roll=policy.post_roll if camera.post_roll is None else camera.post_roll,
+        detect=camera.detect,
+        sensitivity=camera.sensitivity,
+        min_area=camera.min_area,
+        reasons=reasons,
+        hold=hold,
+    )

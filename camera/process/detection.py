@@ -1,0 +1,257 @@
+"""Finds motion beside the capture thread: the newest picture, a few looks a second, events as reports."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from camera.loading import LOADING
+from camera.orders import Finding, Orders
+from camera.packets import AudioPacket, Packet, StreamInfo
+from camera.process.happening import STEP_BACK, Happening, Span
+from camera.process.stills import Gop, Stills
+from camera.reports import EventSeen
+
+if TYPE_CHECKING:
+    from av.video.frame import VideoFrame
+
+    from camera.detectors.motion import Detector
+    from camera.video.grey import Grey, GreyMaker
+
+logger = logging.getLogger(__name__)
+
+Report = Callable[[str, dict[str, Any]], None]
+
+LOOK_EVERY = 0.2
+# Pictures come a little early or late. Seconds.
+TOLERANCE = 0.02
+# A picture replaces an event's when it is so much better (ratio of scores), not sooner than that (seconds) after the
+# last one, and not more often than that.
+BETTER, REPLACE_EVERY, MOST_PICTURES = 1.25, 2.0, 5
+# When the last picture took longer than this (seconds), an event is told before its picture is made, and gets few.
+SLOW, MOST_SLOW_PICTURES = 0.4, 2
+# An event's end is looked for so often while no pictures come. Seconds.
+PATIENCE = 1.0
+
+
+class Pace:
+    """Says which pictures are looked at: five a second by their capture times, whatever the camera's rate is."""
+
+    def __init__(self) -> None:
+        self._due: float | None = None
+
+    def due(self, captured_at: float) -> bool:
+        """Whether it is time for a look, which then counts as done. Capture times may leap; small steps back wait."""
+        due = self._due
+        if due is not None and due - LOOK_EVERY - STEP_BACK < captured_at < due - TOLERANCE:
+            return False
+        on_time = due is not None and due - TOLERANCE <= captured_at < due + LOOK_EVERY
+        self._due = (due if on_time and due is not None else captured_at) + LOOK_EVERY
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A picture to look at: a JPEG packet, or a decoded frame with a packet that has only its capture time."""
+
+    packet: Packet
+    frame: "VideoFrame | None" = None
+
+
+@dataclass(slots=True)
+class _Told:
+    """What has been reported of the event that goes on."""
+
+    score: float
+    boxes: tuple[tuple[float, float, float, float], ...]
+    image: str = ""
+    clean: str = ""
+    # Score and capture time of the picture it has, and how often one was made.
+    shown: float = 0.0
+    pictured_at: float = 0.0
+    tries: int = 0
+
+
+class Detection:
+    """`opened`, `packet`, `closed` are called by the capture thread, `offer` by the transcoder's, `take` by the main
+    one, `step` by its own. None of the first waits. OpenCV is loaded with the first look."""
+
+    def __init__(
+        self,
+        report: Report,
+        moved: Callable[[float, float], None],
+        gop: Gop,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`moved` gets (first, last) capture time of the motion that goes on, at each confirmed finding; `clock`
+        counts the seconds in which no pictures come."""
+        self._report, self._moved, self._clock = report, moved, clock
+        self._changed = threading.Condition()
+        self._orders = Orders()
+        self._pace = Pace()
+        self._codec = ""
+        self._pending: _Seen | None = None
+        self._stopped = self._has_failed = False
+        # What follows belongs to the detection's own thread.
+        self._stills = Stills(gop)
+        self._happening = Happening()
+        self._told: _Told | None = None
+        self._detector: Detector | None = None
+        self._settings: tuple[str, int, float] | None = None
+        self._grey: GreyMaker | None = None
+        self._looked = clock()
+
+    @property
+    def wanted(self) -> bool:
+        """Whether the newest orders want motion found."""
+        return self._orders.detect != "off"
+
+    def take(self, orders: Orders) -> None:
+        with self._changed:
+            self._orders = orders
+            if not self.wanted:
+                self._pending = None
+            self._changed.notify()
+
+    def opened(self, info: StreamInfo) -> None:
+        with self._changed:
+            self._codec, self._pending, self._has_failed = info.codec, None, False
+
+    def packet(self, packet: Packet) -> None:
+        if self._codec == "mjpeg" and self.wanted:
+            self._put(packet.captured_at, packet, None)
+
+    def audio(self, packet: AudioPacket) -> None:
+        """Nobody listens."""
+
+    def closed(self) -> None:
+        with self._changed:
+            self._codec, self._pending = "", None
+
+    def offer(self, frame: "VideoFrame", captured_at: float) -> None:
+        """A decoded picture; looked at when it is time for a look."""
+        if self.wanted:
+            self._put(captured_at, None, frame)
+
+    def _put(self, captured_at: float, packet: Packet | None, frame: "VideoFrame | None") -> None:
+        with self._changed:
+            if self._stopped or not self._codec or not self._pace.due(captured_at):
+                return
+            self._pending = _Seen(packet or Packet(b"", False, captured_at), frame)
+            self._changed.notify()
+
+    def stop(self) -> None:
+        """From any thread; an event that goes on is ended and reported by `run` before it returns."""
+        with self._changed:
+            self._stopped, self._pending = True, None
+            self._changed.notify()
+
+    def run(self) -> None:
+        """The detection's thread."""
+        while not self._stopped:
+            try:
+                self.step(PATIENCE)
+            except Exception as error:  # one odd picture must not end detection for good
+                self._failed(error)
+        self._over(self._happening.end())
+
+    def _failed(self, error: Exception) -> None:
+        """Start anew; told once for each stream, as every picture of an odd one may fail."""
+        self._detector = None
+        if not self._has_failed:
+            self._has_failed = True
+            logger.error("looking for motion failed and starts anew", exc_info=error)
+
+    def step(self, patience: float = 0.0) -> bool:
+        """Look at the newest picture; False when there was none within `patience` seconds."""
+        with self._changed:
+            self._changed.wait_for(self._is_woken, patience)
+            seen, self._pending, orders = self._pending, None, self._orders
+        if orders.detect == "off":
+            self._rest()
+            return False
+        if seen is None:
+            self._over(self._happening.quiet(self._clock() - self._looked))
+            return False
+        self._look(seen, orders)
+        return True
+
+    def _is_woken(self) -> bool:
+        return self._stopped or self._pending is not None or (self._detector is not None and not self.wanted)
+
+    def _rest(self) -> None:
+        self._detector = self._grey = self._settings = None
+        self._over(self._happening.end())
+
+    def _look(self, seen: _Seen, orders: Orders) -> None:
+        grey = self._small(seen)
+        if grey is None:
+            return
+        finding = self._detector_for(orders).look(grey, seen.packet.captured_at)
+        self._looked = self._clock()
+        turn = self._happening.look(seen.packet.captured_at, finding)
+        self._over(turn.ended)
+        span = self._happening.current
+        if turn.confirmed and span is not None:
+            self._moved(span.started_at, span.last_at)
+            self._tell(span, finding, seen, orders)
+
+    def _small(self, seen: _Seen) -> "Grey | None":
+        with LOADING:
+            from camera.video import grey
+
+        if seen.frame is None:
+            return grey.from_jpeg(seen.packet.data)
+        if self._grey is None:
+            self._grey = grey.GreyMaker()
+        return self._grey(seen.frame)
+
+    def _detector_for(self, orders: Orders) -> "Detector":
+        settings = orders.detect, orders.sensitivity, orders.min_area
+        if self._detector is None or settings != self._settings:
+            with LOADING:
+                import cv2
+
+            from camera.detectors.motion import detector
+
+            cv2.setNumThreads(1)
+            self._detector, self._settings = detector(*settings), settings
+        return self._detector
+
+    def _tell(self, span: Span, finding: Finding, seen: _Seen, orders: Orders) -> None:
+        """Report a new event, and again with a better picture."""
+        told, at = self._told, seen.packet.captured_at
+        if told is None:
+            told = self._told = _Told(finding.score, finding.boxes)
+            if self._stills.seconds > SLOW:
+                self._say(span, told)
+        elif not self._is_better(told, finding, at):
+            told.score = max(told.score, finding.score)
+            return
+        told.tries += 1
+        told.pictured_at, told.score = at, max(told.score, finding.score)
+        names = self._stills.keep(orders.media, orders.slug, span, seen.packet, finding.boxes)
+        if names is not None:
+            (told.image, told.clean), told.boxes, told.shown = names, finding.boxes, finding.score
+        if names is not None or told.tries == 1:
+            self._say(span, told)
+
+    def _is_better(self, told: _Told, finding: Finding, at: float) -> bool:
+        most = MOST_PICTURES if self._stills.seconds <= SLOW else MOST_SLOW_PICTURES
+        if told.tries >= most or at - told.pictured_at < REPLACE_EVERY:
+            return False
+        return finding.score > told.shown * BETTER
+
+    def _over(self, span: Span | None) -> None:
+        """Report the end of an event."""
+        told, self._told = (self._told, None) if span is not None else (None, self._told)
+        if span is not None and told is not None:
+            self._say(span, told, span.last_at)
+
+    def _say(self, span: Span, told: _Told, ended_at: float | None = None) -> None:
+        body = EventSeen(
+            span.uid, "motion", span.started_at, ended_at, told.score, "", told.boxes, told.image, told.clean
+        )
+        self._report(EventSeen.KIND, asdict(body))

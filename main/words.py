@@ -1,0 +1,26 @@
+"""How moments are told to people, in the house's zone."""
+
+from datetime import datetime, timedelta
+
+from django.utils import timezone
+
+
+def day_words(moment: datetime) -> str:
+    """The day in the house: «today», «yesterday», else «Fri 21 Nov», with the year when it is another one."""
+    day, today = timezone.localtime(moment).date(), timezone.localdate()
+    if day == today:
+        return "today"
+    if day == today - timedelta(days=1):
+        return "yesterday"
+    return f"{day:%a} {day.day} {day:%b}" + (f" {day.year}" if day.year != today.year else "")
+
+
+def moment_words(moment: datetime) -> str:
+    """«today 14:02»."""
+    return f"{day_words(moment)} {timezone.localtime(moment):%H:%M}"
+
+
+def with_others(words: list[str], limit: int, one: str, several: str) -> list[str]:
+    """The first `limit`, and how many more there are: «3 more logs»."""
+    more = len(words) - limit
+    return words if more <= 0 else [*words[:limit], f"{more} more {one if more == 1 else several}"]
