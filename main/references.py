@@ -24,15 +24,17 @@ def references(recording: Recording) -> list[str]:
     return logs_of([recording]).get(recording.pk, [])
 
 
-def logs_of(recordings: Iterable[Recording], *, without: int | None = None) -> dict[int, list[str]]:
-    """The logs each of `recordings` belongs to, in words, by its id; the one with the id `without` is left out."""
+def logs_of(recordings: Iterable[Recording], *, but_for: ViewingSession | None = None) -> dict[int, list[str]]:
+    """The logs each of `recordings` belongs to, in words, by its id. Who looked at a small tile only or asked for
+    single pictures needs it only when it was made for them; so do the other logs of the person of `but_for`, who
+    comes from the wall and goes back to it."""
     now = timezone.now()
     by_camera: dict[int | None, list[Recording]] = defaultdict(list)
     for one in recordings:
         by_camera[one.camera_id].append(one)
     found: dict[int, list[str]] = {}
     for camera, rows in by_camera.items():
-        for one, logs in _overlapping(camera, rows, now, without):
+        for one, logs in _overlapping(camera, rows, now, but_for):
             words = [f"{name}'s log of {moment_words(at)}" for name, at in logs]
             found[one.pk] = with_others(list(dict.fromkeys(words)), TOLD, "log", "logs")
     return found
@@ -42,25 +44,27 @@ Log = tuple[str, datetime]
 
 
 def _overlapping(
-    camera: int | None, recordings: list[Recording], now: datetime, without: int | None
+    camera: int | None, recordings: list[Recording], now: datetime, but_for: ViewingSession | None
 ) -> list[tuple[Recording, list[Log]]]:
     start = min(one.started_at for one in recordings)
     end = max(end_of(one, now) for one in recordings)
     sessions = ViewingSession.objects.filter(
         Q(ended_at__gte=start) | Q(ended_at=None), camera=camera, started_at__lte=end, hidden_at=None
-    ).exclude(Q(transport__in=LOOKBACKS) | Q(pk=without or 0))
+    ).exclude(Q(transport__in=LOOKBACKS) | Q(pk=but_for.pk if but_for else 0))
     if camera is None:
         sessions = sessions.filter(camera_slug__in={one.camera_slug for one in recordings})
-    columns = ("camera_slug", "user_name", "started_at", "ended_at", "left_at")
-    rows = list(sessions.order_by("started_at", "pk").values_list(*columns))
+    columns = ("camera_slug", "user_id", "counts", "user_name", "started_at", "ended_at", "left_at")
+    rows = list(sessions.order_by("started_at", "pk").only(*columns))
+    mine = but_for.user_id if but_for is not None else None
     return [
         (
             one,
             [
-                (name, began)
-                for slug, name, began, ended, left in rows
-                if began <= end_of(one, now) and (ended or left or now) >= one.started_at
-                and (camera is not None or slug == one.camera_slug)
+                (row.user_name, row.started_at)
+                for row in rows
+                if row.started_at <= end_of(one, now) and (row.ended_at or row.left_at or now) >= one.started_at
+                and (camera is not None or row.camera_slug == one.camera_slug)
+                and (f"session:{row.pk}" in one.reasons or (row.counts and (mine is None or row.user_id != mine)))
             ],
         )
         for one in recordings

@@ -148,7 +148,7 @@ def test_a_held_folder_holds_its_cameras(
 def test_a_camera_s_own_settings_go_before_the_house_s(yard: Camera, settings: Any, tmp_path: Path) -> None:
     settings.MEDIA_ROOT, settings.STORAGE_ROOTS = tmp_path / "media", [tmp_path / "disk"]
     policy = Policy(record="motion", pre_roll=3, post_roll=7, storage=str(tmp_path / "disk"))
-    orders = orders_for(yard, policy, ("watched",), "disk_full")
+    orders = orders_for(yard, policy, ("watched",), {str(tmp_path / "disk"): "disk_full"})
     assert (orders.mode, orders.pre_roll, orders.post_roll) == ("motion", 3, 7)
     assert (orders.storage, orders.media) == (str(tmp_path / "disk"), str(tmp_path / "media"))
     assert (orders.reasons, orders.hold, orders.slug, orders.detect) == (
@@ -157,6 +157,10 @@ def test_a_camera_s_own_settings_go_before_the_house_s(yard: Camera, settings: A
         "yard",
         "background",
     )
+    # No picture goes into the folder in which MEDIA_ROOT is to be mounted; a full one still takes these small ones.
+    home = str(tmp_path / "media")
+    assert orders_for(yard, policy, (), {home: "storage_missing"}).media == ""
+    assert orders_for(yard, policy, (), {home: "disk_full"}).media == home
     yard.record, yard.pre_roll, yard.post_roll = "always", 0, 0
     orders = orders_for(yard, policy)
     assert (orders.mode, orders.pre_roll, orders.post_roll) == ("always", 0, 0)

@@ -176,13 +176,33 @@ def test_deleting_a_look_back_leaves_what_was_looked_at(
     assert not gone(film)
 
 
-def test_ones_other_entries_hold_it_too(
+def test_ones_other_entry_holds_it_when_that_asked_too(
     client_of: ClientOf, bob: User, yard: Camera, bob_watches: Grant, noon: datetime
+) -> None:
+    session, other = looked(bob, yard, noon), looked(bob, yard, noon + timedelta(seconds=59))
+    film = own(bob, session, noon, reasons=[f"session:{session.pk}", f"session:{other.pk}"])
+    assert "also in your log of" in page_of(client_of(bob), session)
+    assert delete(client_of(bob), session) == 302 and not gone(film)
+
+
+def test_passing_by_on_ones_way_or_as_a_small_tile_does_not_hold_it(
+    client_of: ClientOf, alice: User, bob: User, yard: Camera, bob_watches: Grant, noon: datetime
 ) -> None:
     session = looked(bob, yard, noon)
     film = own(bob, session, noon)
-    looked(bob, yard, noon + timedelta(seconds=59), transport="websocket")
-    assert "also in your log of" in page_of(client_of(bob), session)
+    looked(bob, yard, noon - timedelta(seconds=50), 51, transport="websocket")
+    looked(alice, yard, noon - timedelta(hours=1), 7200, transport="websocket", counts=False)
+    assert "1 log entry and 1 recording" in page_of(client_of(bob), session)
+    assert delete(client_of(bob), session) == 302 and gone(film)
+
+
+def test_the_log_of_somebody_else_who_watched_holds_it(
+    client_of: ClientOf, alice: User, bob: User, yard: Camera, bob_watches: Grant, noon: datetime
+) -> None:
+    session = looked(bob, yard, noon)
+    film = own(bob, session, noon)
+    looked(alice, yard, noon + timedelta(seconds=30), 5)
+    assert "also in alice&#x27;s log" in page_of(client_of(bob), session)
     assert delete(client_of(bob), session) == 302 and not gone(film)
 
 

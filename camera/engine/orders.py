@@ -1,6 +1,7 @@
 """What each camera process is to do now: the camera's own settings, or the house's where it has none."""
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 
 from django.conf import settings
@@ -38,12 +39,16 @@ def mode_of(camera: Camera, policy: Policy) -> str:
     return camera.record or policy.record
 
 
-def orders_for(camera: Camera, policy: Policy, reasons: tuple[str, ...] = (), hold: str = "") -> Orders:
-    """The orders without their number. `reasons` are those from outside; `hold` says why nothing may be written."""
+def orders_for(
+    camera: Camera, policy: Policy, reasons: tuple[str, ...] = (), holds: Mapping[str, str] | None = None
+) -> Orders:
+    """The orders without their number. `reasons` are those from outside; `holds` says which folders may not be
+    written to, and why: no recording goes there, and no picture into a MEDIA_ROOT that is not mounted."""
+    home, storage, holds = str(Path(settings.MEDIA_ROOT).resolve()), storage_of(policy), holds or {}
     return Orders(
         slug=camera.slug,
-        storage=storage_of(policy),
-        media=str(Path(settings.MEDIA_ROOT).resolve()),
+        storage=storage,
+        media="" if holds.get(home, "disk_full") != "disk_full" else home,
         mode=mode_of(camera, policy),
         pre_roll=policy.pre_roll if camera.pre_roll is None else camera.pre_roll,
         post_roll=policy.post_roll if camera.post_roll is None else camera.post_roll,
@@ -51,5 +56,5 @@ def orders_for(camera: Camera, policy: Policy, reasons: tuple[str, ...] = (), ho
         sensitivity=camera.sensitivity,
         min_area=camera.min_area,
         reasons=reasons,
-        hold=hold,
+        hold=holds.get(storage, ""),
     )

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from camera import ports
 from camera.engine import disk
-from camera.engine.orders import mode_of, orders_for, storage_of
+from camera.engine.orders import mode_of, orders_for
 from camera.engine.supervisor import Wanted
 from camera.models import Camera, RecordMode, RecordRequest
 
@@ -48,13 +48,12 @@ class Requests:
         policy, held = ports.policy(), holds()
         cameras = list(Camera.objects.filter(engine__in=("", settings.ENGINE_NAME)).order_by("pk"))
         reasons = self.reasons({camera.pk: mode_of(camera, policy) for camera in cameras})
-        hold = held.get(storage_of(policy), "")
         return [
             Wanted(
                 camera.pk,
                 camera.enabled,
                 camera.source_config(),
-                orders_for(camera, policy, reasons[camera.pk], hold),
+                orders_for(camera, policy, reasons[camera.pk], held),
                 camera.name,
             )
             for camera in cameras

@@ -9,7 +9,11 @@ from camera.orders import Orders
 LEAST_POST_ROLL = 2.0
 # A clock that goes back by more was set. Seconds.
 _CLOCK_SET = 60.0
-_HOLD_WORDS = {"disk_full": "recording stopped because the disk is full"}
+_HOLD_WORDS = {
+    "disk_full": "recording stopped because the disk is full",
+    "storage_missing": "recording stopped because the disk for recordings is not there",
+    "storage_readonly": "recording stopped because the disk for recordings cannot be written to",
+}
 
 
 @dataclass(frozen=True, slots=True)
