@@ -188,6 +188,7 @@ def test_viewings_name_the_recordings_that_show_what_was_seen(client_of: ClientO
     assert (found[with_one.pk]["recorded"], found[with_one.pk]["recordings"]) == (True, [recording.pk])
     assert sum(one["recorded"] for one in found.values()) == 1
     assert found[back.pk]["transport"] == "playback"
+    assert found[back.pk]["recorded"] is False  # what was looked at then was a recording, and was not recorded again
     Recording.objects.update(delete_requested_at=NOON)
     assert not any(one["recorded"] for one in items(client_of(alice), "viewings"))
 

@@ -20,6 +20,7 @@ from main.api.house_api import DocsPage, HouseAPI
 from main.api.paging import WRONG, asking, matching, page_of
 from main.api.schemas import SLUG, CameraOut, CameraPage, ViewingFilter, ViewingPage, utc
 from main.models import ViewingSession
+from main.viewings import LOOKBACKS
 
 SOURCE_PREFIXES = {"v4l2": "device:"}
 
@@ -115,7 +116,7 @@ def _viewing(row: ViewingSession, recordings: list[int]) -> dict[str, Any]:
         "started_at": utc(row.started_at),
         "ended_at": utc(row.ended_at),
         "transport": row.transport,
-        "recorded": bool(recordings),
+        "recorded": bool(recordings) and row.transport not in LOOKBACKS,
         "recordings": recordings,
     }
 

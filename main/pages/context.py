@@ -89,15 +89,14 @@ class Motion:
 def last_motion(actor: Actor) -> Motion | None:
     """Bounded to a day, so that a busy house's archive is not searched for a quiet camera."""
     since = timezone.now() - timedelta(days=1)
-    cameras = Camera.objects.allowed(actor, Right.PLAYBACK).order_by()
-    events = Event.objects.filter(camera__in=cameras.values("pk"), kind__in=MOTIONS, delete_requested_at=None)
+    events = Event.objects.allowed(actor, Right.PLAYBACK).filter(kind__in=MOTIONS, camera__isnull=False)
     found = events.filter(started_at__gt=since).values_list("camera__name", "started_at").first()
     return Motion(*found) if found else None
 
 
 def open_alarms() -> list[str]:
     """What an owner has to see to, in words: one for each fault of the house that has not ended."""
-    labels = Event.objects.filter(kind=Event.Kind.SYSTEM, ended_at=None, delete_requested_at=None)
+    labels = Event.objects.filter(kind=Event.Kind.SYSTEM, ended_at=None).remaining()
     return [ALARMS.get(label, f"{label}.") for label in dict.fromkeys(labels.values_list("label", flat=True)[:5])]
 
 

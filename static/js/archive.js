@@ -8,6 +8,8 @@ function strip(element) {
   const start = Number(element.dataset.start), length = Number(element.dataset.seconds);
   const zone = document.querySelector("[data-zone]")?.dataset.zone;
   let at = null;
+  // A day without anything is words alone.
+  if (!plot) return;
 
   function show(moment, words = "") {
     at = Math.min(Math.max(moment, start), start + length - 1);

@@ -73,7 +73,6 @@ function start() {
     s: () => root.querySelector("[data-still]")?.click(),
   };
 
-  root.querySelector("[data-bar]").hidden = root.querySelector("[data-keys]").hidden = false;
   root.querySelectorAll("[data-move]").forEach((one) => one.addEventListener("click", () => seek(video.currentTime + Number(one.dataset.move))));
   root.querySelectorAll("[data-frame]").forEach((one) => one.addEventListener("click", () => step(Number(one.dataset.frame))));
   root.querySelector("[data-still]")?.addEventListener("click", still);
@@ -91,9 +90,9 @@ function start() {
   if (video.error) failed();
   if (video.requestVideoFrameCallback) video.requestVideoFrameCallback(onFrame);
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, select, textarea, button, a, summary")) return;
-    // The browser's own controls take the space bar while they have the focus.
-    if (event.key === " " && event.target === video) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, select, textarea")) return;
+    // What has the focus takes the space bar itself: a button, a link, the browser's own controls.
+    if (event.key === " " && event.target.closest("button, a, summary, video")) return;
     const act = keys[event.key.toLowerCase()];
     if (!act) return;
     event.preventDefault();
