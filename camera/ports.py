@@ -50,6 +50,10 @@ def _none_open(sessions: Iterable[int]) -> set[int]:
     return set()
 
 
+def _nobody_may(asked: Iterable[tuple[int, int]]) -> set[tuple[int, int]]:
+    return set()
+
+
 policy: Callable[[], Policy] = _default_policy
 on_change: Callable[[str, str, dict[str, Any], dict[str, Any]], None] = _ignore_change
 # Called inside the transaction that writes the event's row.
@@ -60,3 +64,5 @@ references: Callable[["Recording"], list[str]] = _nothing_refers
 watched: Callable[[], set[int]] = _nobody_watches
 # Which of these viewing sessions are still open.
 open_sessions: Callable[[Iterable[int]], set[int]] = _none_open
+# Which of these (user, camera) pairs are of active people who may (still) start a recording on that camera.
+may_record: Callable[[Iterable[tuple[int, int]]], set[tuple[int, int]]] = _nobody_may

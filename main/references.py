@@ -7,7 +7,8 @@ from datetime import datetime
 from django.db.models import Q
 from django.utils import timezone
 
-from camera.models import Event, Recording
+from camera.access import Actor
+from camera.models import Camera, Event, Recording, Right
 from main.coverage import end_of
 from main.models import ViewingSession
 from main.viewings import LOOKBACKS
@@ -24,28 +25,34 @@ def references(recording: Recording) -> list[str]:
     return logs_of([recording]).get(recording.pk, [])
 
 
-def logs_of(recordings: Iterable[Recording], *, but_for: ViewingSession | None = None) -> dict[int, list[str]]:
+def logs_of(
+    recordings: Iterable[Recording], *, but_for: ViewingSession | None = None, reader: Actor | None = None
+) -> dict[int, list[str]]:
     """The logs each of `recordings` belongs to, in words, by its id. Who looked at a small tile only or asked for
     single pictures needs it only when it was made for them; so do the other logs of the person of `but_for`, who
-    comes from the wall and goes back to it."""
+    comes from the wall and goes back to it. Whose log and when is told to a `reader` who may read it; None: all."""
     now = timezone.now()
+    readable = set(Camera.objects.allowed(reader, Right.LOG).values_list("pk", flat=True)) if reader else set()
     by_camera: dict[int | None, list[Recording]] = defaultdict(list)
     for one in recordings:
         by_camera[one.camera_id].append(one)
     found: dict[int, list[str]] = {}
     for camera, rows in by_camera.items():
         for one, logs in _overlapping(camera, rows, now, but_for):
-            words = [f"{name}'s log of {moment_words(at)}" for name, at in logs]
+            words = [_log(row, reader, named=camera in readable) for row in logs]
             found[one.pk] = with_others(list(dict.fromkeys(words)), TOLD, "log", "logs")
     return found
 
 
-Log = tuple[str, datetime]
+def _log(row: ViewingSession, reader: Actor | None, *, named: bool) -> str:
+    if named or reader is None or reader.is_owner or row.user_id == reader.user_id:
+        return f"{row.user_name}'s log of {moment_words(row.started_at)}"
+    return "somebody else's log"
 
 
 def _overlapping(
     camera: int | None, recordings: list[Recording], now: datetime, but_for: ViewingSession | None
-) -> list[tuple[Recording, list[Log]]]:
+) -> list[tuple[Recording, list[ViewingSession]]]:
     start = min(one.started_at for one in recordings)
     end = max(end_of(one, now) for one in recordings)
     sessions = ViewingSession.objects.filter(
@@ -60,7 +67,7 @@ def _overlapping(
         (
             one,
             [
-                (row.user_name, row.started_at)
+                row
                 for row in rows
                 if row.started_at <= end_of(one, now) and (row.ended_at or row.left_at or now) >= one.started_at
                 and (camera is not None or row.camera_slug == one.camera_slug)

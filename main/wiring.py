@@ -4,7 +4,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from accounts import ports as accounts_ports
+from accounts.models import User
 from camera import ports
+from camera.access import Actor
+from camera.models import Camera, Right
 from main.models import AuditEntry, SiteSettings, ViewingSession
 from main.references import references
 
@@ -35,6 +38,17 @@ def open_sessions(sessions: Iterable[int]) -> set[int]:
     return set(ViewingSession.objects.filter(pk__in=list(sessions), ended_at=None).values_list("pk", flat=True))
 
 
+def may_record(asked: Iterable[tuple[int, int]]) -> set[tuple[int, int]]:
+    """Which of these (user, camera) pairs still hold: active people with the right to record there."""
+    pairs = set(asked)
+    found: set[tuple[int, int]] = set()
+    for user in User.objects.filter(pk__in={user for user, _ in pairs}, is_active=True):
+        actor = Actor("user", user.pk, user.role, user.username)
+        cameras = Camera.objects.allowed(actor, Right.RECORD).filter(pk__in={camera for _, camera in pairs})
+        found |= {(user.pk, camera) for camera in cameras.order_by().values_list("pk", flat=True)}
+    return pairs & found
+
+
 def write_audit(actor: str, what: str, before: dict[str, Any], after: dict[str, Any]) -> None:
     """Record a change; only the values that differ are kept."""
     changed = {name for name in {*before, *after} if before.get(name) != after.get(name)}
@@ -51,6 +65,7 @@ def connect() -> None:
     ports.policy = house_policy
     ports.watched = watched_cameras
     ports.open_sessions = open_sessions
+    ports.may_record = may_record
     ports.references = references
     ports.on_change = accounts_ports.on_change = write_audit
     accounts_ports.signups_open = lambda: SiteSettings.load().signups_open

@@ -5,6 +5,7 @@ import os
 import socket
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -14,6 +15,7 @@ from django.conf import settings
 from accounts.models import ApiToken, User
 from camera.models import Camera, Grant, Recording
 from main.models import ViewingSession
+from main.serving import ranges
 from tests.archive_cast import BODY, filed
 from tests.house import wait_for
 from tests.live_house import Web, cookie_of
@@ -119,6 +121,27 @@ def test_deleted_while_it_is_played(web: Web, cookie: str, yard: Camera) -> None
     while piece := reply.read(1 << 20):
         count += len(piece)
     assert count == LARGE
+
+
+@pytest.mark.parametrize("lost", ["right", "login", "camera"])
+def test_who_may_not_any_more_gets_no_more_of_it(
+    web: Web, bob: User, cookie: str, yard: Camera, lost: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ranges, "ASK_EVERY", 0.0)
+    recording = large(yard)
+    reply = web.get(f"/recordings/{recording.pk}/file/", Cookie=cookie)
+    count = len(reply.read(1 << 20))
+    if lost == "right":
+        Grant.objects.filter(user=bob).delete()
+    elif lost == "camera":
+        yard.delete()
+    else:
+        User.objects.filter(pk=bob.pk).update(is_active=False)
+    with suppress(OSError):
+        while piece := reply.read(1 << 20):
+            count += len(piece)
+    assert 1 << 20 <= count < LARGE / 2
+    wait_for(lambda: opened(recording.path) == 0, 5, "the file to be closed")
 
 
 def test_programs_show_a_token(web: Web, bob: User, cookie: str, yard: Camera) -> None:

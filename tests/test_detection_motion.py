@@ -87,6 +87,22 @@ def test_a_lamp_that_lights_one_side_is_nothing(background: Look, lamp: float) -
     assert sum(bool(finding.boxes) for finding in walk(background, yard)) >= 10
 
 
+@pytest.mark.parametrize(("ratio", "is_found"), [(1.08, False), (0.93, False), (1.3, True), (0.75, True)])
+def test_a_plain_patch_a_little_brighter_is_sun_and_a_plain_thing_is_somebody(
+    background: Look, ratio: float, is_found: bool
+) -> None:
+    """Nothing on a pavement tells whether it is the same one: only how much it differs."""
+    yard = Yard(contrast=0.0)
+    background.learn(yard)
+    found = []
+    for step in range(8):
+        picture = yard.picture()
+        part = picture[60:110, 100 + 10 * step : 150 + 10 * step]
+        part[:] = np.clip(part * ratio, 0, 255)
+        found.append(bool(background(picture).boxes))
+    assert found == [is_found] * 8
+
+
 def test_another_scene_at_once_is_nothing_and_is_learnt_soon(background: Look) -> None:
     yard, other = Yard(), Yard()
     other._ground = np.ascontiguousarray(other._ground[::-1, ::-1])

@@ -1,5 +1,6 @@
 """What a crash leaves behind: every file is made whole and has a row that says so; what is not ours stays untouched."""
 
+import errno
 import fcntl
 import os
 import time
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from camera.engine import storages
+from camera.engine import mending, storages
 from camera.engine.adoption import AGAIN, MOUNTED_EVERY, Adoption
 from camera.engine.footage_rows import FootageRows
 from camera.models import Camera, Event, Recording
@@ -70,6 +71,23 @@ def scene(yard: Camera, settings: Any, tmp_path: Path) -> Iterator[Scene]:
 
 def part(path: Path) -> Path:
     return path.with_name(path.name + PART)
+
+
+def test_what_the_disk_does_not_let_be_mended_is_tried_again(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    film(part(scene.path), 3, torn=True)
+    scene.open()
+
+    def refused(path: Path) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(mending, "repair", refused)
+        scene.step()
+        scene.step(AGAIN)
+    assert Recording.objects.get().state == "open"
+    scene.step(MOUNTED_EVERY)
+    scene.step()
+    assert Recording.objects.get().state == "interrupted" and scene.path.exists()
 
 
 def test_a_torn_file_becomes_an_interrupted_recording_that_plays(scene: Scene) -> None:

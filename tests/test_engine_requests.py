@@ -11,11 +11,16 @@ from accounts.models import User
 from camera import ports
 from camera.engine.orders import orders_for
 from camera.engine.requests import WATCHED_STAYS, RequestError, Requests
-from camera.models import Camera, RecordRequest
+from camera.models import Camera, Grant, RecordRequest, Right
 from camera.ports import Policy
 from tests.footage_cast import looked
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def bob_records(bob: User, yard: Camera) -> Grant:
+    return Grant.objects.create(camera=yard, user=bob, right=Right.RECORD)
 
 
 class Clock:
@@ -54,6 +59,20 @@ def test_one_stops_his_own_only(requests: Requests, yard: Camera, alice: User, b
     requests.ask(body(yard, bob))
     requests.ask(body(yard, bob, on=False))
     assert requests.reasons({yard.pk: "off"}) == {yard.pk: ("manual:alice",)}
+
+
+def test_who_may_not_record_any_more_is_not_recorded_for(
+    requests: Requests, yard: Camera, alice: User, bob: User, bob_records: Grant
+) -> None:
+    requests.ask(body(yard, bob))
+    requests.ask(body(yard, bob, session=looked(bob, yard, timezone.now(), None).pk))
+    requests.ask(body(yard, alice))
+    assert len(requests.reasons({yard.pk: "off"})[yard.pk]) == 3
+    bob_records.delete()
+    assert requests.reasons({yard.pk: "off"}) == {yard.pk: ("manual:alice",)}
+    User.objects.filter(pk=alice.pk).update(is_active=False)
+    assert requests.reasons({yard.pk: "off"}) == {yard.pk: ()}
+    assert not RecordRequest.objects.exists()
 
 
 def test_a_request_by_hand_ends_by_itself(requests: Requests, yard: Camera, bob: User) -> None:
@@ -125,11 +144,12 @@ def test_many_cameras_cost_no_more_queries_than_one(
 ) -> None:
     for number in range(20):
         camera = Camera.objects.create(name=f"C{number}", slug=f"c{number}", kind="pattern", record="watched")
+        Grant.objects.create(camera=camera, user=bob, right=Right.RECORD)
         requests.ask(body(camera, bob))
         requests.ask(body(camera, bob, session=looked(bob, camera, timezone.now(), None).pk))
     requests.wanted()
     monkeypatch.setattr("camera.engine.requests.holds", dict)
-    with django_assert_max_num_queries(5):
+    with django_assert_max_num_queries(7):
         wanted = requests.wanted()
     assert len(wanted) == 21 and len(wanted[-1].orders.reasons) == 3
 

@@ -190,6 +190,27 @@ def test_a_read_only_disk_is_held(tmp_path: Path, settings: Any, yard: Camera) -
         assert Event.objects.filter(label="storage_missing", ended_at=None).count() == 1
 
 
+def test_a_disk_that_refuses_writing_without_saying_so_is_held(tmp_path: Path, settings: Any, yard: Camera) -> None:
+    """As ext4 after a fault: neither statvfs nor access tell of it."""
+    settings.MEDIA_ROOT = tmp_path / "media"
+    with small_disk(tmp_path / "disk", 8) as folder:
+        storage_at(folder)
+        disk = Disk(Deletion(), Clock())
+        disk.check()
+        marker = folder / storages.MARKER
+        before = marker.stat().st_mtime_ns
+        assert holds() == {} and marker.stat().st_mtime_ns == before
+        assert os.system(f"mount --bind {marker} {marker} && mount -o remount,ro,bind {marker}") == 0
+        try:
+            assert os.access(folder, os.W_OK) and not os.statvfs(folder).f_flag & os.ST_RDONLY
+            disk.check()
+            assert holds() == {str(folder): "storage_readonly"}
+        finally:
+            os.system(f"umount {marker}")
+        disk.check()
+        assert holds() == {}
+
+
 def test_an_alarm_tells_the_house_inside_its_rows_transaction(
     tiny: Path, monkeypatch: pytest.MonkeyPatch, django_assert_max_num_queries: Any
 ) -> None:

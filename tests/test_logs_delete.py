@@ -88,6 +88,7 @@ def test_who_may(
 def test_a_recording_that_another_log_tells_of_stays(
     client_of: ClientOf, alice: User, bob: User, yard: Camera, bob_watches: Grant, noon: datetime
 ) -> None:
+    Grant.objects.create(camera=yard, user=bob, right="log")
     session, other = looked(bob, yard, noon), looked(alice, yard, noon + timedelta(seconds=30))
     film = own(bob, session, noon)
     page = page_of(client_of(bob), session)
@@ -199,6 +200,7 @@ def test_passing_by_on_ones_way_or_as_a_small_tile_does_not_hold_it(
 def test_the_log_of_somebody_else_who_watched_holds_it(
     client_of: ClientOf, alice: User, bob: User, yard: Camera, bob_watches: Grant, noon: datetime
 ) -> None:
+    Grant.objects.create(camera=yard, user=bob, right="log")
     session = looked(bob, yard, noon)
     film = own(bob, session, noon)
     looked(alice, yard, noon + timedelta(seconds=30), 5)

@@ -17,6 +17,8 @@ _MOST_PIECES = 30
 SAME_PATTERN = 0.85
 # Less variation (grey levels) than this is no pattern.
 _FLAT = 3.0
+# Where neither shows one, a ratio of brightnesses up to this is light: sun on a pavement, a lens's darker corners.
+_FAINT = 1.1
 # Boxes closer than this share of the picture's longer side are one.
 _NEAR = 0.02
 # So much of the picture in motion makes a full score.
@@ -74,10 +76,13 @@ def _only_lit(labels: Any, stats: Any, number: int, now: Grey, usual: Grey) -> b
     part = slice(y, y + height), slice(x, x + width)
     inside = labels[part] == number
     new, old = now[part][inside].astype(np.float32), usual[part][inside].astype(np.float32)
-    new, old = new - new.mean(), old - old.mean()
     spread = float(new.std()), float(old.std())
+    if max(spread) < _FLAT:
+        # One is added so that black does not divide.
+        return 1 / _FAINT < (float(new.mean()) + 1) / (float(old.mean()) + 1) < _FAINT
     if min(spread) < _FLAT:
         return False
+    new, old = new - new.mean(), old - old.mean()
     return float((new * old).mean()) / (spread[0] * spread[1]) > SAME_PATTERN
 
 

@@ -59,6 +59,8 @@ class Adoption:
         self._due: float | None = clock()
         self._again: float | None = None
         self._away: set[str] = set()
+        # The disk did not let something be mended.
+        self._refused = False
         self._mounted_due = clock() + MOUNTED_EVERY
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="adoption")
         self._searched: set[str] = set()
@@ -87,7 +89,9 @@ class Adoption:
         self._compare()
 
     def _look_at_mounted(self) -> None:
-        """A disk is back: what was missing on it is there."""
+        """A disk is back: what was missing on it is there, and what could not be mended perhaps can."""
+        if self._refused:
+            self._refused, self._due = False, self._clock()
         for storage in [one for one in self._away if storages.marked(one)]:
             self._away.discard(storage)
             self._worker.submit(self._search, storage, None)
@@ -158,6 +162,11 @@ class Adoption:
         """In the worker."""
         try:
             mended = mend(left)
+        except OSError as error:
+            logger.warning("%s cannot be adopted yet: %s", left.file, error.strerror)
+            self._refused = True
+            self._busy.discard(left.key)
+            return
         except Exception:
             # A pool keeps what is raised to itself.
             logger.exception("%s cannot be adopted", left.file)

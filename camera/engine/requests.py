@@ -113,9 +113,15 @@ class Requests:
         if not requests:
             return []
         now = timezone.now()
+        allowed = ports.may_record([(request.user_id, request.camera_id) for request in requests])
         sessions = [request.session for request in requests if request.session is not None]
         still_open = ports.open_sessions(sessions) if sessions else set()
-        going_on = [one for one in requests if (one.session in still_open if one.until is None else now < one.until)]
+        going_on = [
+            one
+            for one in requests
+            if (one.user_id, one.camera_id) in allowed
+            and (one.session in still_open if one.until is None else now < one.until)
+        ]
         if over := {one.pk for one in requests} - {one.pk for one in going_on}:
             RecordRequest.objects.filter(pk__in=over).delete()
         return going_on

@@ -1,6 +1,7 @@
 """The marker file by which a storage is known from an empty mount point, and the state a storage is in."""
 
 import contextlib
+import errno
 import os
 import stat
 from pathlib import Path
@@ -79,9 +80,18 @@ def _is_unmounted(root: str) -> bool:
 
 def _writable(root: str) -> bool:
     try:
-        return not os.statvfs(root).f_flag & os.ST_RDONLY and os.access(root, os.W_OK)
+        return not os.statvfs(root).f_flag & os.ST_RDONLY and os.access(root, os.W_OK) and _opens(root)
     except OSError:
         return False
+
+
+def _opens(root: str) -> bool:
+    """A file system that has given up writing after a fault may tell of it here alone. Nothing is written."""
+    try:
+        os.close(os.open(Path(root, MARKER), os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC))
+    except OSError as error:
+        return error.errno not in (errno.EROFS, errno.EIO)
+    return True
 
 
 def _mark(root: str) -> bool:

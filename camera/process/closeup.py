@@ -77,30 +77,28 @@ class Closeup:
         file.say_changed(self._report, thumbnail=True)
 
     def _close(self, file: RecordingFile) -> None:
-        seconds = _finish(file)
-        if seconds is None:
-            self._discard(file)
-        else:
-            self._settle(file, seconds)
+        try:
+            seconds = file.seconds_kept or _finish(file)
+            if seconds:
+                self._settle(file, seconds)
+                return
+        except OSError as error:
+            if os.fstat(file.lock).st_nlink:
+                logger.warning("%s cannot be closed yet: %s", file.name, words(error))
+                self._again.append(file)
+                return
+            file.broken = "the file was deleted while it was written"
+        self._discard(file)
 
     def _settle(self, file: RecordingFile, seconds: float) -> None:
-        """Sync, hash and rename; report only then."""
-        try:
-            os.fsync(file.lock)
-            is_named = not file.part.exists() and file.final.exists()
-            size, digest = os.fstat(file.lock).st_size, sha256_of(file.final if is_named else file.part)
-            if not is_named:
-                file.part.rename(file.final)
-            _sync_folder(file)
-        except OSError as error:
-            if os.fstat(file.lock).st_nlink == 0:
-                file.broken = "the file was deleted while it was written"
-                self._discard(file)
-                return
-            logger.warning("%s cannot be closed yet: %s", file.name, words(error))
-            file.seconds_kept = seconds
-            self._again.append(file)
-            return
+        """Sync, hash and rename; report only then. Raises OSError."""
+        file.seconds_kept = seconds
+        os.fsync(file.lock)
+        is_named = not file.part.exists() and file.final.exists()
+        size, digest = os.fstat(file.lock).st_size, sha256_of(file.final if is_named else file.part)
+        if not is_named:
+            file.part.rename(file.final)
+        _sync_folder(file)
         file.let_go()
         ended_at = file.started_at + seconds if file.broken else file.ended_at
         self._say(file, ended_at, seconds, size, digest)
@@ -108,7 +106,10 @@ class Closeup:
     def _try_again(self) -> None:
         waiting, self._again = self._again, []
         for file in waiting:
-            self._settle(file, file.seconds_kept)
+            if file.grasp_anew():
+                # What had not reached the disk is lost: all is to be looked at again.
+                file.seconds_kept, file.broken = 0.0, file.broken or "its disk was away for a while"
+            self._close(file)
 
     def _discard(self, file: RecordingFile) -> None:
         """Nothing that can be played was written."""
@@ -126,7 +127,8 @@ class Closeup:
 
 
 def _finish(file: RecordingFile) -> float | None:
-    """Make the file whole; how many seconds it plays, None when there is nothing worth keeping."""
+    """Make the file whole; how many seconds it plays, None when there is nothing worth keeping. Raises OSError where
+    the disk does not let it be made whole: then it may be tried again."""
     if not file.broken:
         try:
             file.writer.close()
@@ -137,7 +139,7 @@ def _finish(file: RecordingFile) -> float | None:
         return file.seconds if file.seconds > 0 else None
     try:
         return repair(file.part).seconds
-    except (RepairError, OSError):
+    except RepairError:
         return None
 
 

@@ -125,6 +125,21 @@ class RecordingFile:
             changed = RecordingChanged(self.uid, list(self.reasons), self._has_thumbnail)
             report(changed.KIND, asdict(changed))
 
+    def grasp_anew(self) -> bool:
+        """Lock what lies there now; True when that is another file than before: its disk was mounted anew."""
+        try:
+            handle = os.open(self.part, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+        except OSError:
+            return False
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(handle)  # it is still our own
+            return False
+        self.let_go()
+        self.lock = handle
+        return True
+
     def let_go(self) -> None:
         """Give up the lock."""
         if self.lock >= 0:

@@ -1,7 +1,8 @@
 """The files of recordings: the video, its small picture and its H.264 copy, for those who may see them."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from asgiref.sync import sync_to_async
@@ -13,12 +14,13 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from camera.access import recording_for
+from camera.access import recording_for, rights_on
 from camera.models import Recording, Right
 from camera.paths import UnsafePathError, playable_of, thumbnail_of
 from main import lookbacks, viewings
-from main.actors import stream_actor
+from main.actors import Login, again, stream_actor
 from main.serving.ranges import NoFileError, StoredFile, file_reply
+from main.watchers import in_thread
 
 logger = logging.getLogger(__name__)
 # Ours, never guessed from a name nor taken from the file.
@@ -69,7 +71,7 @@ async def download(request: HttpRequest, pk: int) -> HttpResponseBase:
 
 
 def _answer(request: HttpRequest, pk: int, wish: Wish) -> HttpResponseBase:
-    """Everything that reads or writes the database and opens the file, in one thread; the body is sent without it."""
+    """What reads or writes the database and opens the file, in one thread; the body only asks if it may go on."""
     actor, login = stream_actor(request)
     if actor.user_id is None:
         # A link that somebody clicked leads to the log-in; a player is told what it may send.
@@ -79,7 +81,8 @@ def _answer(request: HttpRequest, pk: int, wish: Wish) -> HttpResponseBase:
     if wish is DOWNLOAD and recording.state == Recording.State.OPEN:
         return render(request, "recording_open.html", {"recording": recording}, status=409)
     try:
-        reply = file_reply(request, stored(recording, wish))
+        still = partial(in_thread, _still_may, login, recording, wish.right)
+        reply = file_reply(request, replace(stored(recording, wish), still=still))
     except UnsafePathError as error:
         logger.warning("recording %d is not sent: %s", pk, error)
         raise Http404("No such file.") from None
@@ -94,6 +97,12 @@ def _answer(request: HttpRequest, pk: int, wish: Wish) -> HttpResponseBase:
             reply.close()
             raise
     return reply
+
+
+def _still_may(login: Login, recording: Recording, right: str) -> bool:
+    """Whether that log-in still holds, and has the right on the recording's camera."""
+    actor = again(login)
+    return actor.is_owner if recording.camera is None else right in rights_on(actor, recording.camera)
 
 
 def stored(recording: Recording, wish: Wish) -> StoredFile:

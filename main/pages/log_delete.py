@@ -78,7 +78,7 @@ def plan_for(actor: Actor, session: ViewingSession) -> Plan:
     rows = list(Recording.objects.filter(pk__in=pks).select_related("camera").order_by("started_at", "pk"))
     if not rows:
         return Plan()
-    logs = logs_of(rows, but_for=session)
+    logs = logs_of(rows, but_for=session, reader=actor)
     needs = camera_needs(rows, but_for=session)
     managed = set(Camera.objects.allowed(actor, Right.MANAGE).values_list("pk", flat=True))
     plan = Plan()

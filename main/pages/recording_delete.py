@@ -9,15 +9,16 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
-from camera import ports
 from camera.access import Actor, recording_for
 from camera.models import Camera, Event, Recording, Right
 from camera.words import many, size
 from main.actors import session_actor
 from main.deleting import refuse_others, request_delete
+from main.log_filter import readable
 from main.models import ViewingSession
 from main.pages.logs import day_words
 from main.pages.recording import ended_words, mark
+from main.references import logs_of
 
 MOST = 100
 # Facts of one kind that are told one by one; the rest is counted.
@@ -29,7 +30,7 @@ def delete(request: HttpRequest, pk: int) -> HttpResponse:
     actor = session_actor(request)
     found = _deletable(actor, pk)
     if request.method != "POST":
-        return _ask(request, [found], reverse("recording", args=[pk]))
+        return _ask(request, actor, [found], reverse("recording", args=[pk]))
     if not request_delete(actor, [found]):
         raise Http404("Somebody was quicker.")
     messages.success(request, f"The recording of {found.camera_name}, {ended_words(found)}, is deleted.")
@@ -61,7 +62,7 @@ def several(request: HttpRequest) -> HttpResponse:
 def _delete_several(request: HttpRequest, actor: Actor, chosen: list[Recording]) -> HttpResponse:
     refuse_others(actor, chosen)
     if request.POST.get("sure") != "1":
-        return _ask(request, chosen, _list_of(chosen))
+        return _ask(request, actor, chosen, _list_of(chosen))
     messages.success(request, f"{many(request_delete(actor, chosen), 'recording')} deleted.")
     return redirect(_list_of(chosen))
 
@@ -91,7 +92,7 @@ def _list_of(chosen: list[Recording]) -> str:
     return reverse("recordings") + (f"?camera={cameras.pop()}" if len(cameras) == 1 else "")
 
 
-def _ask(request: HttpRequest, chosen: list[Recording], back: str) -> HttpResponse:
+def _ask(request: HttpRequest, actor: Actor, chosen: list[Recording], back: str) -> HttpResponse:
     names = sorted({one.camera_name for one in chosen})
     context = {
         "recordings": chosen,
@@ -101,17 +102,17 @@ def _ask(request: HttpRequest, chosen: list[Recording], back: str) -> HttpRespon
         "when": ended_words(chosen[0]) if len(chosen) == 1 else "",
         "going_on": any(one.state == Recording.State.OPEN for one in chosen),
         "kept": sum(one.kept for one in chosen),
-        "stays": _stays(chosen),
+        "stays": _stays(actor, chosen),
         "back": back,
     }
     return render(request, "recording_delete.html", context)
 
 
-def _stays(chosen: list[Recording]) -> list[str]:
-    """What refers to them and is kept, in words."""
+def _stays(actor: Actor, chosen: list[Recording]) -> list[str]:
+    """What refers to them and is kept, in words; who has looked is told to those who may read that."""
     pks = [one.pk for one in chosen]
     stays = []
-    looks = ViewingSession.objects.filter(recording__in=pks).aggregate(count=Count("pk"))["count"]
+    looks = ViewingSession.objects.filter(readable(actor), recording__in=pks).aggregate(count=Count("pk"))["count"]
     stays.append(f"the log lines of who looked back ({looks})" if looks else "every line of the log")
     events = Event.objects.filter(recording__in=pks, delete_requested_at=None).order_by("started_at")
     told = [f"the {one.get_kind_display()} event of {day_words(one.started_at)} "
@@ -120,5 +121,6 @@ def _stays(chosen: list[Recording]) -> list[str]:
     more = events.count() - len(told) if len(told) == TOLD else 0
     if more > 0:
         stays.append(f"{many(more, 'more event')} with {'its' if more == 1 else 'their'} pictures")
-    references = [words for one in chosen[:TOLD] for words in ports.references(one)]
+    logs = logs_of(chosen[:TOLD], reader=actor)
+    references = [words for one in chosen[:TOLD] for words in logs[one.pk]]
     return stays + list(dict.fromkeys(references))[:TOLD]

@@ -6,7 +6,8 @@ import re
 import stat
 import struct
 import threading
-from collections.abc import AsyncGenerator, AsyncIterator
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -18,6 +19,8 @@ from django.utils.cache import get_conditional_response
 from django.utils.http import content_disposition_header, http_date
 
 PIECE = 256 * 1024
+# While it is sent it is asked again this often, in seconds, whether it still may be.
+ASK_EVERY = 5.0
 # No size has more digits than this; what is longer is no range.
 RANGE = re.compile(r"bytes\s?=\s?([0-9]{0,40})\s?-\s?([0-9]{0,40})", re.IGNORECASE)
 LONGEST_RANGE = 100
@@ -26,7 +29,7 @@ MOST_BOXES = 350_000
 
 
 class NoFileError(OSError):
-    """There is no ordinary file of that name that could be read."""
+    """There is no ordinary file of that name that could be read, or not any more."""
 
 
 class UnsatisfiableError(ValueError):
@@ -81,19 +84,27 @@ class OpenedFile:
             os.close(self._fd)
 
 
-class Stretch:
-    """A stretch of an open file as the body of a reply; the file is closed with it."""
+def always() -> bool:
+    return True
 
-    def __init__(self, opened: OpenedFile, start: int, length: int) -> None:
-        self._opened, self._start, self._length = opened, start, length
+
+class Stretch:
+    """A stretch of an open file as the body of a reply; the file is closed with it. Breaks off when `still` says no."""
+
+    def __init__(self, opened: OpenedFile, start: int, length: int, still: Callable[[], bool] = always) -> None:
+        self._opened, self._start, self._length, self._still = opened, start, length, still
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self._pieces()
 
     async def _pieces(self) -> AsyncGenerator[bytes, None]:
-        at, end = self._start, self._start + self._length
+        at, end, asked = self._start, self._start + self._length, time.monotonic()
         try:
             while at < end:
+                if time.monotonic() - asked >= ASK_EVERY:
+                    if not await asyncio.to_thread(self._still):
+                        raise NoFileError("whoever reads it may not any more")
+                    asked = time.monotonic()
                 piece = await asyncio.to_thread(self._opened.read, min(PIECE, end - at), at)
                 if not piece:
                     # Cut short while it was read. The connection must break: the reply promised more.
@@ -111,7 +122,8 @@ class Stretch:
 class StoredFile:
     """What is sent, and how. `accel`: folder and name for a proxy in front ("3/recordings/…"); `etag` with its quotes.
 
-    `growing`: somebody is still writing it; then it is sent as far as it goes now, and never in ranges.
+    `growing`: somebody is still writing it; then it is sent as far as it goes now, and never in ranges. `still`:
+    whether it may be sent further; called in a thread, with a slow reader again and again.
     """
 
     path: Path
@@ -121,6 +133,7 @@ class StoredFile:
     name: str = ""
     attachment: bool = False
     growing: bool = False
+    still: Callable[[], bool] = always
 
 
 def parse_range(header: str, size: int) -> tuple[int, int] | None:
@@ -182,7 +195,7 @@ def _reply(request: HttpRequest, stored: StoredFile, opened: OpenedFile) -> Http
     if settings.X_ACCEL_REDIRECT and stored.accel and not stored.growing:
         return HttpResponse(headers=_accelerated(stored, headers))
     if stored.growing:
-        return _body(request, opened, 0, whole_length(opened), 200, headers)
+        return _body(request, stored, opened, (0, whole_length(opened)), headers)
     unchanged = get_conditional_response(request, etag=headers["ETag"], last_modified=opened.mtime)
     if unchanged is not None:
         for name in ("ETag", "Last-Modified"):
@@ -193,10 +206,10 @@ def _reply(request: HttpRequest, stored: StoredFile, opened: OpenedFile) -> Http
     except UnsatisfiableError:
         return HttpResponse(status=416, headers={"Content-Range": f"bytes */{opened.size}", "Accept-Ranges": "bytes"})
     if asked is None:
-        return _body(request, opened, 0, opened.size, 200, headers)
+        return _body(request, stored, opened, (0, opened.size), headers)
     first, last = asked
     headers["Content-Range"] = f"bytes {first}-{last}/{opened.size}"
-    return _body(request, opened, first, last - first + 1, 206, headers)
+    return _body(request, stored, opened, (first, last - first + 1), headers)
 
 
 def _headers(stored: StoredFile, opened: OpenedFile) -> dict[str, str]:
@@ -232,9 +245,12 @@ def _range_header(request: HttpRequest, headers: dict[str, str]) -> str:
 
 
 def _body(
-    request: HttpRequest, opened: OpenedFile, start: int, length: int, status: int, headers: dict[str, str]
+    request: HttpRequest, stored: StoredFile, opened: OpenedFile, part: tuple[int, int], headers: dict[str, str]
 ) -> HttpResponseBase:
+    """`part`: first byte and length."""
+    start, length = part
+    status = 206 if "Content-Range" in headers else 200
     headers["Content-Length"] = str(length)
     if request.method == "HEAD" or not length:
         return HttpResponse(status=status, headers=headers)
-    return StreamingHttpResponse(Stretch(opened, start, length), status=status, headers=headers)
+    return StreamingHttpResponse(Stretch(opened, start, length, stored.still), status=status, headers=headers)

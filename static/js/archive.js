@@ -28,6 +28,15 @@ function strip(element) {
     return start + ((event.clientX - box.left) / box.width) * length;
   };
   const words = (target) => target.closest?.("a")?.querySelector("title")?.textContent ?? "";
+  // A busy day has hundreds of things: the tab key goes past them, the arrow keys go through them.
+  const things = [...plot.querySelectorAll("a")].map((link) => {
+    link.tabIndex = -1;
+    return { at: Number(new URL(link.href.baseVal, location.href).searchParams.get("t")), words: words(link) };
+  }).sort((one, other) => one.at - other.at);
+  function thing(step) {
+    const found = step > 0 ? things.find((one) => one.at > (at ?? -Infinity)) : things.findLast((one) => one.at < (at ?? Infinity));
+    if (found) show(found.at, found.words);
+  }
   const go = () => location.assign(`${element.dataset.at}?t=${at.toFixed(0)}`);
 
   plot.tabIndex = 0;
@@ -45,6 +54,8 @@ function strip(element) {
     if (event.target !== plot) return;
     const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
     if (step) show((at ?? start + length / 2) + step * (event.shiftKey ? FINE : STEP));
+    else if (event.key === "ArrowDown") thing(1);
+    else if (event.key === "ArrowUp") thing(-1);
     else if (event.key === "Home") show(start);
     else if (event.key === "End") show(start + length);
     else if (event.key === "Enter" && at !== null) go();
