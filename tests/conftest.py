@@ -94,6 +94,11 @@ def bob_watches(bob: User, yard: Camera) -> Grant:
 
 
 @pytest.fixture
+def bob_records(bob: User, yard: Camera) -> Grant:
+    return Grant.objects.create(camera=yard, user=bob, right=Right.RECORD)
+
+
+@pytest.fixture
 def client_of() -> Callable[[User | None], Client]:
     """A browser in which that person is logged in; nobody for None."""
 

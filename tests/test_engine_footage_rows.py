@@ -11,7 +11,7 @@ from camera import ports
 from camera.engine.footage_rows import FootageRows, TooEarlyError
 from camera.engine.requests import Requests
 from camera.engine.supervisor import Child
-from camera.models import Camera, Event, Recording, RecordRequest, Storage
+from camera.models import Camera, Event, Grant, Recording, RecordRequest, Storage
 from camera.reports import BadReportError
 from tests.engine_house import NOON, changed, child_of, closed, opened, seen
 
@@ -191,7 +191,9 @@ def test_a_recording_takes_the_event_it_was_begun_for(footage: FootageRows, chil
     assert [event.uid for event in Recording.objects.get().events.all()] == ["000000e1"]
 
 
-def test_the_people_behind_the_reasons_stay_when_their_requests_go(child: Child, yard: Camera, bob: User) -> None:
+def test_the_people_behind_the_reasons_stay_when_their_requests_go(
+    child: Child, yard: Camera, bob: User, bob_records: Grant
+) -> None:
     requests = Requests()
     until = datetime.now(UTC) + timedelta(hours=1)
     RecordRequest.objects.create(camera=yard, user_id=bob.pk, user_name="bob", until=until)

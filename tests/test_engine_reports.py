@@ -15,7 +15,7 @@ from accounts.models import User
 from camera import bus
 from camera.commands import ask_engine
 from camera.engine import supervisor
-from camera.models import Camera, Event, Recording
+from camera.models import Camera, Event, Grant, Recording
 from camera.orders import Orders
 from tests.engine_house import NOON, child_of, closed, opened, seen
 from tests.engine_scene import Scene
@@ -85,9 +85,9 @@ def test_nothing_is_lost_while_the_database_is_locked(scene: Scene) -> None:
             assert ask_engine(scene.ends.commands, "ping", {}, seconds=2)[0]["ok"]
             time.sleep(0.1)
         state = bus.topic(bus.STATE, scene.yard.pk)
-        wait_for(lambda: scene.heard(state)["fps"] == 7.0, 5, "the state that was said meanwhile")
+        wait_for(lambda: scene.heard(state)["fps"] == 7.0, 10, "the state that was said meanwhile")
         assert Recording.objects.get().state == "open" and not Event.objects.exists()
-    wait_for(scene.acknowledged, 10, "all of them")
+    wait_for(scene.acknowledged, 25, "all of them")
     events = list(Event.objects.order_by("pk").values_list("uid", "ended_at", "recording__state"))
     assert [uid for uid, _, _ in events] == [f"{number:08x}" for number in range(60)]
     assert all(ended_at and state == "closed" for _, ended_at, state in events)
@@ -137,7 +137,7 @@ def record(scene: Scene, user: User, **values: Any) -> dict[str, Any]:
     return ask_engine(scene.ends.commands, "record", body, seconds=5)[0]
 
 
-def test_record_is_answered_when_the_process_has_been_told(scene: Scene, bob: User) -> None:
+def test_record_is_answered_when_the_process_has_been_told(scene: Scene, bob: User, bob_records: Grant) -> None:
     scene.sender.state({"state": "online", "orders": 1})
     wait_for(lambda: scene.engine._supervisor.slots[scene.yard.pk].state.state == "online", 5, "online")
     assert record(scene, bob) == {"ok": True, "recording": True, "reasons": ["manual:bob"]}
@@ -147,7 +147,7 @@ def test_record_is_answered_when_the_process_has_been_told(scene: Scene, bob: Us
     assert record(scene, bob, on=False) == {"ok": True, "recording": False, "reasons": []}
 
 
-def test_record_says_what_goes_on_anyway(scene: Scene, bob: User) -> None:
+def test_record_says_what_goes_on_anyway(scene: Scene, bob: User, bob_records: Grant) -> None:
     Camera.objects.update(record="always")
     scene.sender.state({"state": "online", "orders": 1, "reasons": ["always", "motion"]})
     wait_for(lambda: scene.engine._supervisor.slots[scene.yard.pk].state.reasons, 5, "its state")
@@ -155,7 +155,7 @@ def test_record_says_what_goes_on_anyway(scene: Scene, bob: User) -> None:
     assert record(scene, bob, on=False) == {"ok": True, "recording": True, "reasons": ["always", "motion"]}
 
 
-def test_record_of_a_camera_that_is_off_waits_for_it(scene: Scene, bob: User) -> None:
+def test_record_of_a_camera_that_is_off_waits_for_it(scene: Scene, bob: User, bob_records: Grant) -> None:
     assert record(scene, bob) == {"ok": True, "recording": False, "reasons": ["manual:bob"]}
 
 

@@ -15,12 +15,7 @@ from camera.models import Camera, Grant, RecordRequest, Right
 from camera.ports import Policy
 from tests.footage_cast import looked
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def bob_records(bob: User, yard: Camera) -> Grant:
-    return Grant.objects.create(camera=yard, user=bob, right=Right.RECORD)
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("bob_records")]
 
 
 class Clock:
