@@ -37,6 +37,8 @@ if str(_database["ENGINE"]).endswith("sqlite3"):
         "transaction_mode": "IMMEDIATE",
         "timeout": 20,
         "init_command": "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;PRAGMA foreign_keys=ON;"
+        # Otherwise INSERT OR REPLACE would pass by the triggers that keep the log.
+        "PRAGMA recursive_triggers=ON;"
         "PRAGMA wal_autocheckpoint=0;PRAGMA journal_size_limit=67108864;",
     }
 DATABASES = {"default": _database}

@@ -46,7 +46,14 @@ def test_the_orm_refuses_to_change_or_remove(viewing: ViewingSession) -> None:
             act()
 
 
-@pytest.mark.parametrize("statement", ["UPDATE main_logline SET user_name = 'x'", "DELETE FROM main_logline"])
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE main_logline SET user_name = 'x'",
+        "DELETE FROM main_logline",
+        "INSERT OR REPLACE INTO main_logline SELECT * FROM main_logline",
+    ],
+)
 def test_the_database_refuses_it_too(viewing: ViewingSession, statement: str) -> None:
     LogLine.append("opened", viewing, NOW)
     with pytest.raises(DatabaseError, match="append-only"), transaction.atomic(), connection.cursor() as cursor:
