@@ -29,12 +29,17 @@ class Orders:
     min_area: float = 0.15
     reasons: tuple[str, ...] = ()
     hold: str = ""
+    # A file ends with the first key frame after so many bytes; 0 for any size.
+    most_bytes: int = 0
+    # Files that end with the next key frame although recording goes on: somebody has deleted what they hold.
+    cut: tuple[str, ...] = ()
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "Orders":
         """Raises ValueError or TypeError."""
         known = {one.name: values[one.name] for one in fields(cls) if one.name in values}
-        known["reasons"] = tuple(str(reason) for reason in known.get("reasons", ()))
+        for name in ("reasons", "cut"):
+            known[name] = tuple(str(one) for one in known.get(name, ()))
         made = cls(**known)
         if made.mode not in MODES or made.detect not in METHODS:
             raise ValueError("no such mode")

@@ -9,11 +9,11 @@ from django.utils import timezone
 
 from accounts.models import User
 from camera import ports
-from camera.engine.orders import orders_for
+from camera.engine.orders import largest_file, orders_for
 from camera.engine.requests import WATCHED_STAYS, RequestError, Requests
 from camera.models import Camera, Grant, RecordRequest, Right
 from camera.ports import Policy
-from tests.footage_cast import looked
+from tests.footage_cast import looked, recorded
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("bob_records")]
 
@@ -144,7 +144,7 @@ def test_many_cameras_cost_no_more_queries_than_one(
         requests.ask(body(camera, bob, session=looked(bob, camera, timezone.now(), None).pk))
     requests.wanted()
     monkeypatch.setattr("camera.engine.requests.holds", dict)
-    with django_assert_max_num_queries(7):
+    with django_assert_max_num_queries(8):
         wanted = requests.wanted()
     assert len(wanted) == 21 and len(wanted[-1].orders.reasons) == 3
 
@@ -158,6 +158,18 @@ def test_a_held_folder_holds_its_cameras(
     assert [one.orders.hold for one in requests.wanted()] == ["disk_full"]
     held.clear()
     assert [one.orders.hold for one in requests.wanted()] == [""]
+
+
+def test_what_was_deleted_while_it_was_recorded_ends(requests: Requests, yard: Camera) -> None:
+    doomed = recorded(yard, timezone.now(), state="open", ended_at=None, delete_requested_at=timezone.now())
+    recorded(yard, timezone.now(), state="open", ended_at=None)
+    recorded(yard, timezone.now(), delete_requested_at=timezone.now())
+    assert [one.orders.cut for one in requests.wanted()] == [(doomed.uid,)]
+
+
+def test_a_small_disk_gets_small_files(settings: Any, tmp_path: Path) -> None:
+    assert largest_file(str(tmp_path)) >= 1024 * 1024
+    assert largest_file(str(tmp_path / "absent")) == 0
 
 
 def test_a_camera_s_own_settings_go_before_the_house_s(yard: Camera, settings: Any, tmp_path: Path) -> None:

@@ -251,3 +251,28 @@ def test_the_end_of_a_recording_when_the_clock_is_set_meanwhile(desk: Desk, step
     desk.turn()
     assert desk.closed[0].seconds == pytest.approx(4.0, abs=0.001)
     assert desk.closed[0].ended_at - START == pytest.approx(passed, abs=0.01)
+
+
+def test_a_file_that_somebody_deleted_ends_and_another_takes_over(desk: Desk) -> None:
+    desk.recorder.opened(info())
+    packets = camera(frames=60)
+    desk.order(mode="always")
+    desk.send(packets[:15])
+    (first,) = desk.opened
+    desk.order(mode="always", cut=(first.uid,))
+    desk.send(packets[15:])
+    desk.order()
+    assert [one.uid for one in desk.opened] == [one.uid for one in desk.closed] and len(desk.opened) == 2
+    assert sum(pictures(file) for file in desk.files()) == 60  # nothing between them is lost
+
+
+def test_a_file_ends_by_size_where_the_disk_is_small(desk: Desk) -> None:
+    desk.recorder.opened(info())
+    packets = camera(frames=90)
+    size = sum(len(packet.data) for packet in packets)
+    desk.order(mode="always", most_bytes=size // 4)
+    desk.send(packets)
+    desk.order()
+    assert 3 <= len(desk.closed) <= 5
+    assert sum(pictures(file) for file in desk.files()) == 90
+    assert all(one.bytes < size // 2 for one in desk.closed)

@@ -1,6 +1,7 @@
 """What each camera process is to do now: the camera's own settings, or the house's where it has none."""
 
 import logging
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from camera.ports import Policy
 
 logger = logging.getLogger(__name__)
 _warned: set[str] = set()
+SMALLEST_LIMIT = 1024 * 1024
 
 
 def storage_of(policy: Policy) -> str:
@@ -39,11 +41,26 @@ def mode_of(camera: Camera, policy: Policy) -> str:
     return camera.record or policy.record
 
 
+def largest_file(storage: str) -> int:
+    """A tenth of the disk, in bytes: on a small one there must be older files to give up before the open one fills it.
+    0 where that cannot be told."""
+    try:
+        found = os.statvfs(storage)
+    except OSError:
+        return 0
+    return max(SMALLEST_LIMIT, found.f_blocks * found.f_frsize // 10)
+
+
 def orders_for(
-    camera: Camera, policy: Policy, reasons: tuple[str, ...] = (), holds: Mapping[str, str] | None = None
+    camera: Camera,
+    policy: Policy,
+    reasons: tuple[str, ...] = (),
+    holds: Mapping[str, str] | None = None,
+    cut: tuple[str, ...] = (),
 ) -> Orders:
     """The orders without their number. `reasons` are those from outside; `holds` says which folders may not be
-    written to, and why: no recording goes there, and no picture into a MEDIA_ROOT that is not mounted."""
+    written to, and why: no recording goes there, and no picture into a MEDIA_ROOT that is not mounted. `cut` names
+    files that are to end."""
     home, storage, holds = str(Path(settings.MEDIA_ROOT).resolve()), storage_of(policy), holds or {}
     return Orders(
         slug=camera.slug,
@@ -57,4 +74,6 @@ def orders_for(
         min_area=camera.min_area,
         reasons=reasons,
         hold=holds.get(storage, ""),
+        most_bytes=largest_file(storage),
+        cut=cut,
     )

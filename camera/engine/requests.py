@@ -14,7 +14,7 @@ from camera import ports
 from camera.engine import disk
 from camera.engine.orders import mode_of, orders_for
 from camera.engine.supervisor import Wanted
-from camera.models import Camera, RecordMode, RecordRequest
+from camera.models import Camera, Recording, RecordMode, RecordRequest
 
 # Turning a page must not end a file and begin another. Seconds.
 WATCHED_STAYS = 5.0
@@ -35,6 +35,15 @@ def holds() -> dict[str, str]:
     return disk.holds()
 
 
+def _deleted_while_open() -> dict[int | None, list[str]]:
+    """The files by camera whose recording somebody deleted before it ended: what comes next is not to go with it."""
+    found: dict[int | None, list[str]] = {}
+    marked = Recording.objects.filter(state=Recording.State.OPEN, delete_requested_at__isnull=False)
+    for camera, uid in marked.order_by("pk").values_list("camera_id", "uid"):
+        found.setdefault(camera, []).append(uid)
+    return found
+
+
 class Requests:
     """Used by the rows thread alone. `people` outlives the requests: files say for whom they were made."""
 
@@ -48,12 +57,13 @@ class Requests:
         policy, held = ports.policy(), holds()
         cameras = list(Camera.objects.filter(engine__in=("", settings.ENGINE_NAME)).order_by("pk"))
         reasons = self.reasons({camera.pk: mode_of(camera, policy) for camera in cameras})
+        cuts = _deleted_while_open()
         return [
             Wanted(
                 camera.pk,
                 camera.enabled,
                 camera.source_config(),
-                orders_for(camera, policy, reasons[camera.pk], held),
+                orders_for(camera, policy, reasons[camera.pk], held, tuple(cuts.get(camera.pk, ()))),
                 camera.name,
             )
             for camera in cameras

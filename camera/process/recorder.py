@@ -188,8 +188,11 @@ class Recorder:
         return True
 
     def _is_full(self, file: RecordingFile, entry: Entry, packet: Packet, why: Why) -> bool:
-        limit = ALWAYS_SECONDS if "always" in why.reasons else LONGEST_SECONDS
-        return file.seconds >= limit or entry.stream != self._stream or not file.fits(packet)
+        seconds = ALWAYS_SECONDS if "always" in why.reasons else LONGEST_SECONDS
+        most = why.orders.most_bytes
+        if file.seconds >= seconds or (most and file.bytes >= most) or file.uid in why.orders.cut:
+            return True
+        return entry.stream != self._stream or not file.fits(packet)
 
     def _open_file(self, entry: Entry, packet: Packet, why: Why) -> RecordingFile:
         file = RecordingFile(why.orders, entry.info, packet, why.reasons)

@@ -85,6 +85,11 @@ class RecordingFile:
         return self.writer.seconds
 
     @property
+    def bytes(self) -> int:
+        """What has reached the file so far."""
+        return os.fstat(self.lock).st_size if self.lock >= 0 else 0
+
+    @property
     def ended_at(self) -> float:
         """When the last picture ended, by the clock of its capture unless that was set meanwhile."""
         seconds, passed = self.seconds, self._last_at - self.started_at
