@@ -7,12 +7,12 @@ PY = .venv/bin/python
 run: .venv/.installed
 	@exec $(PY) manage.py serve --first-run
 
-test: .venv/.installed-dev
-	$(PY) -m pytest
+test: test-fast
+	$(PY) -m pytest -m "e2e or peers or processes or slow or faults"
 
-# Everything but real browsers, foreign servers, process faults and large data.
+# Everything but real browsers, foreign servers, faults and large data.
 test-fast: .venv/.installed-dev
-	$(PY) -m pytest -n 4 -m "not e2e and not peers and not processes and not slow"
+	$(PY) -m pytest -n 4 --dist worksteal -m "not e2e and not peers and not processes and not slow and not faults"
 
 lint: .venv/.installed-dev
 	.venv/bin/ruff format --check .

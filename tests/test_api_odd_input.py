@@ -13,7 +13,7 @@ from accounts.models import ApiToken, User
 from camera.models import Camera
 from main.api.schemas import Cursor, parse_time
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.faults]
 ClientOf = Callable[[User | None], Client]
 ODD = [
     *(

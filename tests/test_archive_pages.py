@@ -60,6 +60,7 @@ def test_every_recording_stands_on_exactly_one_page(client_of: ClientOf, alice: 
     assert seen == list(expected.values_list("pk", flat=True))
 
 
+@pytest.mark.slow
 def test_a_list_asks_as_little_of_ten_thousand_as_of_ten(
     client_of: ClientOf, alice: User, bob: User, yard: Camera
 ) -> None:

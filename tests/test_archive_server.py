@@ -51,6 +51,7 @@ def opened(path: Path) -> int:
     return sum(os.path.exists(link) and os.path.realpath(link) == str(path.resolve()) for link in links)
 
 
+@pytest.mark.slow
 def test_a_large_file_takes_no_memory(web: Web, cookie: str, yard: Camera) -> None:
     recording = large(yard)
     url = f"/recordings/{recording.pk}/file/"

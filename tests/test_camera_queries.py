@@ -18,7 +18,7 @@ from main.models import AuditEntry
 from tests.camera_house import SECRET, form_values
 from tests.test_admin import camera_fields, page_of
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.faults]
 ClientOf = Callable[[User | None], Client]
 QUERIES = [
     f"loginuse=a&loginpas={SECRET}",

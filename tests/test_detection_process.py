@@ -144,6 +144,7 @@ def test_a_better_picture_replaces_the_first_but_not_too_often(process: Process)
     assert len(list(process.media.rglob("*.jpg"))) == 2
 
 
+@pytest.mark.slow
 def test_two_walks_a_minute_apart_are_two_events(process: Process) -> None:
     yard = Yard()
     process.jpegs(empty(yard, 5) + walk(yard) + empty(yard, 57) + walk(yard) + empty(yard, HOLD + 1))

@@ -21,7 +21,7 @@ from tests.engine_house import NOON, child_of, closed, opened, seen
 from tests.engine_scene import Scene
 from tests.house import wait_for
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.faults]
 
 
 @pytest.fixture

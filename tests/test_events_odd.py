@@ -14,7 +14,7 @@ from tests.footage_cast import happened, recorded
 from tests.test_api_odd_input import ODD, encoded
 from tests.test_events_api import NOON
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.faults]
 ClientOf = Callable[[User | None], Client]
 PARAMETERS = ("camera", "kind", "from", "to", "cursor", "__proto__", "from_", "limit", "user")
 

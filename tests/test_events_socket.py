@@ -99,6 +99,7 @@ def test_start_change_and_end_are_told_as_the_api_tells_them(
         assert events(socket, 1.0) == []
 
 
+@pytest.mark.faults
 def test_a_word_that_was_lost_is_made_up_for(web: Web, voice: Voice, alice: User, yard: Camera) -> None:
     with web.socket(PATH, Cookie=cookie_of(alice)) as socket:
         row = now_on(yard)
@@ -116,6 +117,7 @@ def test_a_row_committed_late_is_not_missed(
         assert [one["id"] for one in events(socket)] == [late.pk]
 
 
+@pytest.mark.faults
 def test_only_who_may_look_back_is_told(
     web: Web, alice: User, bob: User, charlie: User, yard: Camera, bob_watches: Grant, tell: Callable[[Event], Event]
 ) -> None:
@@ -134,6 +136,7 @@ def test_only_who_may_look_back_is_told(
     assert told == [{rows[0].pk, rows[1].pk, house.pk}, {rows[1].pk}, set()]
 
 
+@pytest.mark.faults
 def test_a_right_that_is_taken_away_silences_within_two_seconds(
     web: Web, bob: User, yard: Camera, tell: Callable[[Event], Event]
 ) -> None:
@@ -151,6 +154,7 @@ def test_a_right_that_is_taken_away_silences_within_two_seconds(
         assert [one["id"] for one in events(socket)] == [row.pk]
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize("way", ["logged out", "disabled", "token gone"])
 def test_it_is_closed_within_ten_seconds_of_the_end_of_a_login(
     way: str, web: Web, voice: Voice, bob: User, yard: Camera

@@ -133,6 +133,7 @@ def test_after_a_step_of_the_clock_no_pass_takes_more_than_a_tenth(
     assert Recording.objects.remaining().count() >= 72
 
 
+@pytest.mark.slow
 def test_after_a_step_age_counts_once_an_hour(storage: Storage, yard: Camera, house: Policies) -> None:
     house(recording_days=14)
     clock = Clock()

@@ -133,6 +133,7 @@ def test_a_camera_that_goes_away_takes_its_picture_along(voice: Voice) -> None:
     with_hub(scene)
 
 
+@pytest.mark.faults
 def test_pictures_and_states_flow_again_after_the_engine_was_killed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hub_module, "SILENCE", 0.8)
 

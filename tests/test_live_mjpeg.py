@@ -188,6 +188,7 @@ def test_frame_jpg_says_why_there_is_none(web: Web, voice: Voice, yard: Camera, 
     assert error() == (503, {"code": "no_signal", "message": "No picture: the camera does not answer."})
 
 
+@pytest.mark.faults
 def test_without_an_engine_frame_jpg_says_so(web: Web, yard: Camera, bobs: dict[str, str]) -> None:
     reply = web.get("/live/yard/frame.jpg", **bobs)
     assert reply.status == 503 and json.loads(reply.read())["error"]["code"] == "engine_down"
@@ -232,6 +233,7 @@ LOSSES: dict[str, Callable[[User, Grant, Client], object]] = {
 }
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize("loss", LOSSES)
 def test_a_stream_ends_within_ten_seconds_of_losing_the_right(
     loss: str, web: Web, voice: Voice, yard: Camera, bob: User, bob_watches: Grant, monkeypatch: pytest.MonkeyPatch
@@ -266,6 +268,7 @@ def test_nobody_is_shown_anything_while_rights_cannot_be_asked(
     assert end_of(reply) < 6
 
 
+@pytest.mark.faults
 def test_a_viewers_session_runs_from_open_to_close(
     web: Web, voice: Voice, yard: Camera, bobs: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -93,6 +93,7 @@ def test_nothing_asked_is_nothing_read(bob: User, yard: Camera, noon: datetime) 
     assert len(asked) == 0
 
 
+@pytest.mark.slow
 def test_a_page_of_a_hundred_is_one_fast_query(bob: User, yard: Camera, porch: Camera, noon: datetime) -> None:
     storage = Storage.objects.create(path="/nowhere")
     Recording.objects.bulk_create(

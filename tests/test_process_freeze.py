@@ -10,6 +10,8 @@ from camera.packets import Packet, StreamInfo
 from camera.process.freeze import FreezeWatch
 from tests.peers import clips
 
+pytestmark = pytest.mark.faults
+
 # Pictures a second of the videos here.
 RATE = 4
 

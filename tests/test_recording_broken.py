@@ -21,6 +21,7 @@ from camera.video.mux import Mp4Writer
 from camera.video.repair import RepairError, duration_of, repair
 from tests.recording_kit import START, Desk, camera, info, pictures, stamps
 
+pytestmark = pytest.mark.faults
 ROOT = Path(__file__).resolve().parents[1]
 KILLED = """
 import os, signal, sys
@@ -37,6 +38,7 @@ LIMITED = """
 import resource, sys
 from pathlib import Path
 from tests.recording_kit import START, Desk, camera, info
+
 desk = Desk(Path(sys.argv[1]))
 desk.recorder.opened(info())
 desk.order(mode="always")

@@ -158,6 +158,7 @@ def test_states_come_at_once_at_every_change_and_about_every_second(
         assert (state["reason"], state["text"]) == ("AUTH_FAILED", "the camera refuses the user name or password")
 
 
+@pytest.mark.faults
 def test_a_dead_engine_is_told(web: Web, yard: Camera, alice: User) -> None:
     with Voice() as voice:
         voice.online(yard.pk)
@@ -332,6 +333,7 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watchers, "RIGHTS_EVERY", 0.3)
 
 
+@pytest.mark.faults
 def test_log_out_closes_the_socket_within_ten_seconds(web: Web, yard: Camera, bob: User, bob_watches: Grant) -> None:
     client = Client()
     client.force_login(bob)

@@ -13,6 +13,8 @@ from tests.peers import clips
 from tests.peers.http_camera import Visit, http_camera, multipart
 from tests.peers.hub import probe
 
+pytestmark = pytest.mark.faults
+
 QUICK = Timeouts(resolve=1, connect=1, open=2, silence=1)
 REASONS = {"BAD_STREAM", "NO_SIGNAL", "STALLED", "REFUSED", "NOT_FOUND"}
 

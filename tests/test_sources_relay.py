@@ -22,6 +22,8 @@ from tests.peers.certificates import outdated_certificate
 from tests.peers.hub import Hub, probe
 from tests.peers.rtsp import SDP, Liar, Script, gstreamer, liar, rtsp
 
+pytestmark = pytest.mark.faults
+
 PATIENCE = Timeouts(resolve=2, connect=2, open=3, silence=3)
 SECRET = "S3CRETpw"
 
