@@ -16,6 +16,7 @@ from camera.models import Camera, Grant, Right
 from camera.packets import SourceConfig
 from camera.redact import redact
 from main.camera_fields import RECORDING_FIELDS, RecordingForm
+from main.words import plain_numbers
 
 if TYPE_CHECKING:
     CameraModelForm = forms.ModelForm[Camera]
@@ -81,6 +82,7 @@ class SourceForm(CameraModelForm):
         self._fault = ""
         self.parsed: Address | None = None
         super().__init__(self._without_credentials(data), instance=instance)
+        plain_numbers(self.initial)
         self._set_up_fields()
 
     def _set_up_fields(self) -> None:

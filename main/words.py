@@ -1,6 +1,7 @@
-"""How moments are told to people, in the house's zone."""
+"""How moments and numbers are told to people, in the house's zone."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.utils import timezone
 
@@ -24,3 +25,9 @@ def with_others(words: list[str], limit: int, one: str, several: str) -> list[st
     """The first `limit`, and how many more there are: «3 more logs»."""
     more = len(words) - limit
     return words if more <= 0 else [*words[:limit], f"{more} more {one if more == 1 else several}"]
+
+
+def plain_numbers(initial: dict[str, Any]) -> None:
+    """Let a form show 15 and not 15.0."""
+    whole = {name: int(value) for name, value in initial.items() if isinstance(value, float) and value.is_integer()}
+    initial |= whole

@@ -245,3 +245,21 @@ def test_lengths_in_words() -> None:
         "1 h 0 min",
         "1 h 5 min",
     ]
+
+
+def test_a_segment_that_goes_on_leads_to_the_next_file(client_of: Any, alice: User, yard: Camera) -> None:
+    at = timezone.now() - timedelta(hours=1)
+    first = recorded(yard, at, 300, trigger="always", reasons=["always"])
+    second = recorded(yard, at + timedelta(seconds=300.1), 300, trigger="always", reasons=["always"])
+    recorded(yard, at + timedelta(seconds=700), 300)
+    client = client_of(alice)
+    assert f'data-next="/recordings/{second.pk}/?play=1"' in client.get(f"/recordings/{first.pk}/").content.decode()
+    assert "data-next" not in client.get(f"/recordings/{second.pk}/").content.decode()
+
+
+def test_who_asked_is_told_to_those_who_may_read_the_log(client_of: Any, alice: User, bob: User, yard: Camera) -> None:
+    film = recorded(yard, timezone.now(), reasons=["manual:alice", "manual:bob"], people=[alice.pk, bob.pk])
+    Grant.objects.create(camera=yard, user=bob, right="playback")
+    page = client_of(bob).get(f"/recordings/{film.pk}/").content.decode()
+    assert "Somebody asked for it" in page and "bob asked for it" in page and "alice asked" not in page
+    assert "alice asked for it" in client_of(alice).get(f"/recordings/{film.pk}/").content.decode()

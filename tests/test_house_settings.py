@@ -137,3 +137,10 @@ def test_sizes_and_spans_in_words() -> None:
     assert [span(seconds) for seconds in (0, 40, 90, 5400, 172_800)] == ["0 s", "40 s", "2 min", "2 h", "2 days"]
     assert [in_days(days) for days in (0.5, 1.9, 11.2, 4000)] == ["less than a day", "1 day", "11 days", "over a year"]
     assert (many(1, "event"), many(0, "event")) == ("1 event", "0 events")
+
+
+def test_whole_numbers_are_shown_as_such(client_of: Any, alice: User, yard: Camera) -> None:
+    page = client_of(alice).get("/settings/").content.decode()
+    assert 'value="5"' in page and 'value="5.0"' not in page and 'value="15.0"' not in page
+    client_of(alice).post("/settings/", {})  # a faulty form shows what was typed
+    assert 'value="2.0"' not in client_of(alice).get("/cameras/yard/").content.decode()

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from math import isfinite
+from typing import Any
 
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
@@ -28,6 +29,8 @@ from main.recording_lists import visible
 RARELY_PLAYED = {"hevc": "H.265", "mpeg4": "MPEG-4", "mjpeg": "Motion JPEG"}
 WHOLE = (Recording.State.CLOSED, Recording.State.INTERRUPTED)
 MOST_EVENTS = 60
+# A file that begins so soon after another goes on with the same film.
+GOES_ON = timedelta(seconds=3)
 MOST_LOOKS = 30
 
 
@@ -61,7 +64,7 @@ def recording(request: HttpRequest, pk: int) -> HttpResponse:
         "begin": f"{begin:.1f}" if begin else "",
         "zone": timezone.get_current_timezone_name(),
         "still_name": friendly_name(found, "").rsplit(" ", 2)[0],
-        "reasons": list(reason_words(found)),
+        "reasons": list(why_words(found, "" if Right.LOG in rights else actor.name)),
         "within": list(_within(actor, found)),
         "looks": _looks(actor, found, rights),
         "reads_log": Right.LOG in rights,
@@ -126,19 +129,17 @@ def second_of(text: str, found: Recording) -> float:
     return min(max(second, 0.0), max(0.0, seconds_of(found) - 0.1))
 
 
-def reason_words(found: Recording) -> Iterator[str]:
-    """Why it was recorded, in words."""
+def why_words(found: Recording, only: str = "") -> Iterator[str]:
+    """Why it was recorded, in words. `only`: the one person to be named, for those who may not read who has looked."""
     plain = {"always": "This camera is always recorded", "motion": "Something moved", "watched": "Somebody watched"}
     sessions = [int(one[8:]) for one in found.reasons if one.startswith("session:") and one[8:].isdecimal()]
     names = dict(ViewingSession.objects.filter(pk__in=sessions[:50]).values_list("pk", "user_name")) if sessions else {}
     told: set[str] = set()
     for reason in found.reasons:
         kind, _, rest = reason.partition(":")
-        if kind == "session":
-            name = names.get(int(rest), "Somebody") if rest.isdecimal() else "Somebody"
-            words = f"{name} asked for it while watching"
-        else:
-            words = f"{rest} asked for it" if kind == "manual" else plain.get(kind, "")
+        name = names.get(int(rest), "") if kind == "session" and rest.isdecimal() else rest
+        name = name if name and only in ("", name) else "Somebody"
+        words = plain.get(kind, f"{name} asked for it" + (" while watching" if kind == "session" else ""))
         if words and words not in told:
             told.add(words)
             yield words
@@ -150,13 +151,16 @@ def _rights(actor: Actor, found: Recording) -> frozenset[str]:
     return rights_on(actor, found.camera)
 
 
-def _neighbours(actor: Actor, found: Recording) -> dict[str, Recording | None]:
+def _neighbours(actor: Actor, found: Recording) -> dict[str, Any]:
+    """The recordings before and after, and whether the next one simply goes on where this one ends."""
     if found.camera is None:
         return {"before": None, "after": None}
     rows = visible(actor, found.camera)
+    after = rows.filter(started_at__gt=found.started_at).order_by("started_at", "pk").first()
     return {
         "before": rows.filter(started_at__lt=found.started_at).order_by("-started_at", "-pk").first(),
-        "after": rows.filter(started_at__gt=found.started_at).order_by("started_at", "pk").first(),
+        "after": after,
+        "goes_on": bool(after and found.ended_at and after.started_at - found.ended_at < GOES_ON),
     }
 
 

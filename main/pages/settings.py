@@ -19,6 +19,7 @@ from main.actors import session_actor
 from main.footage_facts import kept_facts, where_facts
 from main.models import SiteSettings
 from main.recordings_folder import check_folder, roots
+from main.words import plain_numbers
 
 if TYPE_CHECKING:
     Form = forms.ModelForm[SiteSettings]
@@ -114,6 +115,7 @@ class SettingsForm(Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        plain_numbers(self.initial)
         self.stored_folder = self.instance.recordings_path
         folder = self.fields["recordings_path"]
         folder.widget.attrs["placeholder"] = str(django_settings.MEDIA_ROOT)

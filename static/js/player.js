@@ -105,6 +105,9 @@ function start() {
     const at = video.currentTime;
     video.src = ready.href + (at ? `#t=${at.toFixed(1)}` : "");
   });
+  // A segment that goes on in the next file plays on there.
+  video.addEventListener("ended", () => { if (root.dataset.next) location.assign(root.dataset.next); });
+  if (new URLSearchParams(location.search).has("play")) video.play().catch(() => {});
   tell();
 }
 
