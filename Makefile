@@ -7,8 +7,10 @@ PY = .venv/bin/python
 run: .venv/.installed
 	@exec $(PY) manage.py serve --first-run
 
+# The fast ones, then those that may share the machine, then those that want it to themselves.
 test: test-fast
-	$(PY) -m pytest -m "e2e or peers or processes or slow or faults"
+	$(PY) -m pytest -n 4 --dist worksteal -m "(peers or slow or faults) and not e2e and not processes"
+	$(PY) -m pytest -m "e2e or processes"
 
 # Everything but real browsers, foreign servers, faults and large data.
 test-fast: .venv/.installed-dev

@@ -82,7 +82,7 @@ def test_nothing_is_lost_while_the_database_is_locked(scene: Scene) -> None:
         while time.monotonic() < until:
             assert not scene.acknowledged() and len(scene.sender.kept) == 121
             scene.sender.state({"state": "online", "fps": 7.0})
-            assert ask_engine(scene.ends.commands, "ping", {}, seconds=2)[0]["ok"]
+            assert ask_engine(scene.ends.commands, "ping", {}, seconds=8)[0]["ok"]
             time.sleep(0.1)
         state = bus.topic(bus.STATE, scene.yard.pk)
         wait_for(lambda: scene.heard(state)["fps"] == 7.0, 10, "the state that was said meanwhile")
