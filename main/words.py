@@ -1,5 +1,6 @@
 """How moments and numbers are told to people, in the house's zone."""
 
+from collections.abc import MutableMapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -27,7 +28,7 @@ def with_others(words: list[str], limit: int, one: str, several: str) -> list[st
     return words if more <= 0 else [*words[:limit], f"{more} more {one if more == 1 else several}"]
 
 
-def plain_numbers(initial: dict[str, Any]) -> None:
+def plain_numbers(initial: MutableMapping[str, Any]) -> None:
     """Let a form show 15 and not 15.0."""
     whole = {name: int(value) for name, value in initial.items() if isinstance(value, float) and value.is_integer()}
-    initial |= whole
+    initial.update(whole)

@@ -276,3 +276,25 @@ def test_a_file_ends_by_size_where_the_disk_is_small(desk: Desk) -> None:
     assert 3 <= len(desk.closed) <= 5
     assert sum(pictures(file) for file in desk.files()) == 90
     assert all(one.bytes < size // 2 for one in desk.closed)
+
+
+def test_the_picture_of_an_event_stands_for_the_file_that_holds_it(desk: Desk) -> None:
+    desk.recorder.opened(info("mjpeg"))
+    packets = camera("mjpeg", frames=40)
+    desk.order(mode="always")
+    desk.send(packets[:10])
+    (file,) = desk.folder.rglob("*.mp4.part")
+    thumbnail = Path(str(file).removesuffix(".mp4.part") + ".jpg")
+    first = thumbnail.read_bytes()
+    desk.recorder.pictured(packets[0].captured_at - 5, clips.jpeg(200))  # of before: not in it
+    desk.turn()
+    assert thumbnail.read_bytes() == first
+    event = clips.jpeg(25, 640, 360)
+    desk.recorder.pictured(packets[20].captured_at, event)  # the file is not there yet
+    desk.turn()
+    assert thumbnail.read_bytes() == first
+    desk.send(packets[10:])
+    shown = clips.decoded(thumbnail.read_bytes())
+    wanted = clips.decoded(event)[::2, ::2]
+    assert shown.shape == (180, 320, 3) and abs(shown.astype(int) - wanted.astype(int)).mean() < 12
+    desk.order()

@@ -34,6 +34,11 @@ class Closeup:
         """`packets`: the first ones, from the key frame on."""
         self._jobs.put(lambda: self._make_thumbnail(file, packets))
 
+    def show(self, file: RecordingFile, jpeg: bytes) -> None:
+        """What happened in it says more than its first picture, in which as a rule nothing moves yet."""
+        file.shows_event = True
+        self._jobs.put(lambda: self._put_thumbnail(file, jpeg))
+
     def close(self, file: RecordingFile) -> None:
         """The file gets nothing more."""
         self._jobs.put(lambda: self._close(file))
@@ -64,10 +69,23 @@ class Closeup:
 
     def _make_thumbnail(self, file: RecordingFile, packets: list[Packet]) -> None:
         with LOADING:
-            from camera.video.thumbnail import thumbnail, write_atomically
+            from camera.video.thumbnail import thumbnail
 
-        picture = thumbnail(file.info, packets)
-        if picture is None:
+        if not file.shows_event:
+            self._write_thumbnail(file, thumbnail(file.info, packets))
+
+    def _put_thumbnail(self, file: RecordingFile, jpeg: bytes) -> None:
+        with LOADING:
+            from camera.video.thumbnail import small
+
+        self._write_thumbnail(file, small(jpeg))
+
+    def _write_thumbnail(self, file: RecordingFile, picture: bytes | None) -> None:
+        with LOADING:
+            from camera.video.thumbnail import write_atomically
+
+        # A file in which there was nothing is gone, and its thumbnail with it.
+        if picture is None or not (file.part.exists() or file.final.exists()):
             return
         try:
             write_atomically(file.thumbnail, picture)

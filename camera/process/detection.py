@@ -88,6 +88,8 @@ class Detection:
         """`moved` gets (first, last) capture time of the motion that goes on, at each confirmed finding; `clock`
         counts the seconds in which no pictures come."""
         self._report, self._moved, self._clock = report, moved, clock
+        # Gets (capture time, JPEG) of each picture of an event that is kept.
+        self.pictured: Callable[[float, bytes], None] = lambda _, __: None
         self._changed = threading.Condition()
         self._orders = Orders()
         self._pace = Pace()
@@ -235,6 +237,7 @@ class Detection:
         names = self._stills.keep(orders.media, orders.slug, span, seen.packet, finding.boxes)
         if names is not None:
             (told.image, told.clean), told.boxes, told.shown = names, finding.boxes, finding.score
+            self.pictured(at, self._stills.newest)
         if names is not None or told.tries == 1:
             self._say(span, told)
 

@@ -58,6 +58,7 @@ class CameraProcess:
         self._recorder = Recorder(self._report, self._on_state)
         self._detection = Detection(self._report, self._recorder.moved, self._recorder.ring.gop_until)
         self._transcoder.tap = self._detection.offer
+        self._detection.pictured = self._recorder.pictured
         output = FanOut([self._recorder, self._detection, LiveOutput(self._slot, self._transcoder)])
         self._capture = Capture(configuration.source, self._open, self._keeper, output, clock, configuration.timeouts)
         work = {

@@ -43,6 +43,8 @@ class Recorder:
         # Whether each packet is worth waking up for.
         self._busy = False
         self._active: tuple[str, ...] = ()
+        # The newest picture of an event and when it was captured, until the file that holds it shows it.
+        self._picture: tuple[float, bytes] | None = None
         # What follows belongs to the recorder's own thread.
         self._file: RecordingFile | None = None
         self._first: list[Packet] = []
@@ -95,6 +97,11 @@ class Recorder:
         self._reasons.moved(started_at, last_at)
         self._bell.set()
 
+    def pictured(self, captured_at: float, jpeg: bytes) -> None:
+        """There is a picture of what happens; from the detection's thread."""
+        self._picture = captured_at, jpeg
+        self._bell.set()
+
     def stop(self) -> None:
         """Write what has come, close the file and end, close-ups included."""
         self._stopped = True
@@ -127,9 +134,19 @@ class Recorder:
             if self._file is not None:
                 self._file.say_changed(self._report, why.reasons)
             is_more = self._follow(why)
+            self._show_picture()
             self._set_active(why.reasons if self._file is not None else ())
             return is_more
         return False
+
+    def _show_picture(self) -> None:
+        """Let the newest picture of an event stand for the file that holds that moment."""
+        picture, file = self._picture, self._file
+        if picture is None or file is None or picture[0] > file.last_at:
+            return
+        self._picture = None
+        if picture[0] >= file.started_at:
+            self.closeup.show(file, picture[1])
 
     def _start(self, why: Why) -> bool:
         """Find where to begin; False while that is nowhere."""

@@ -26,6 +26,8 @@ class Stills:
     def __init__(self, gop: Gop, clock: Callable[[], float] = time.monotonic) -> None:
         self._gop, self._clock = gop, clock
         self.seconds = 0.0
+        # The last picture that was kept, without boxes.
+        self.newest = b""
         self._told = False
 
     def keep(self, media: str, slug: str, span: Span, packet: Packet, boxes: Boxes) -> tuple[str, str] | None:
@@ -49,7 +51,7 @@ class Stills:
                 logger.error("the picture of an event cannot be kept: %s", error)
             self._told = True
             return None
-        self._told, self.seconds = False, self._clock() - began
+        self._told, self.seconds, self.newest = False, self._clock() - began, jpeg
         return names[0], names[1]
 
     def _decoded(self, captured_at: float) -> bytes:

@@ -55,10 +55,12 @@ class RecordingFile:
         self.broken = ""
         self.detail = ""
         self.bad_packets = 0
+        # Its thumbnail is the picture of an event.
+        self.shows_event = False
         # How long it plays, once that is known for good.
         self.seconds_kept = 0.0
         self._sps = _sps(info.codec, info.extradata) | _sps(info.codec, first.data)
-        self._last_at = first.captured_at
+        self.last_at = first.captured_at
         self._has_thumbnail = False
         self._said = threading.Lock()
         self.part, self.lock = _create(Path(orders.storage), self.name)
@@ -92,7 +94,7 @@ class RecordingFile:
     @property
     def ended_at(self) -> float:
         """When the last picture ended, by the clock of its capture unless that was set meanwhile."""
-        seconds, passed = self.seconds, self._last_at - self.started_at
+        seconds, passed = self.seconds, self.last_at - self.started_at
         is_told = seconds / 2 - _JITTER <= passed <= seconds * 2 + _JITTER
         return self.started_at + (passed if is_told else seconds)
 
@@ -105,7 +107,7 @@ class RecordingFile:
         """Raises as Mp4Writer.write does."""
         before = self.seconds
         self.writer.write(packet)
-        self._last_at = packet.captured_at + min(max(self.seconds - before, 0.0), 1.0)
+        self.last_at = packet.captured_at + min(max(self.seconds - before, 0.0), 1.0)
 
     def audio(self, packet: AudioPacket) -> None:
         self.writer.audio(packet)

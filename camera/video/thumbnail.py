@@ -18,8 +18,11 @@ def thumbnail(info: StreamInfo, packets: list[Packet]) -> bytes | None:
     if not packets:
         return None
     jpeg = packets[0].data if info.codec == "mjpeg" else _first_picture(info, packets)
-    if jpeg is None:
-        return None
+    return None if jpeg is None else small(jpeg)
+
+
+def small(jpeg: bytes) -> bytes | None:
+    """The same picture, at most 320 px wide; None when it cannot be decoded."""
     picture = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
     if picture is None:
         return None
