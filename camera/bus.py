@@ -198,12 +198,16 @@ class ReportSender:
         self.kept: OrderedDict[int, tuple[float, dict[str, Any]]] = OrderedDict()
         self.overflow = 0
         self._seq = 0
+        # Something waits that could not be sent.
+        self._is_behind = False
 
-    def _send(self, message: dict[str, Any], payload: bytes = b"") -> None:
+    def _send(self, message: dict[str, Any], payload: bytes = b"") -> bool:
+        """False when the engine is away or busy: states are repeated, reports are resent."""
         try:
             self.socket.send_multipart([encode(message), payload], zmq.NOBLOCK)
         except zmq.Again:
-            return  # the engine is away: states are repeated, reports are resent
+            return False
+        return True
 
     def state(self, values: dict[str, Any]) -> None:
         self._send({"type": "state", "state": values, "overflow": self.overflow})
@@ -215,19 +219,24 @@ class ReportSender:
         if len(self.kept) >= self.KEEP:
             self.kept.popitem(last=False)
             self.overflow += 1
-        self.kept[self._seq] = (time.monotonic(), message)
-        self._send(message)
+        # What could not be sent must not be overtaken: the rest waits for its turn in `resend`.
+        self._is_behind = self._is_behind or not self._send(message)
+        self.kept[self._seq] = (float("-inf") if self._is_behind else time.monotonic(), message)
 
     def reply(self, command: str, body: dict[str, Any], payload: bytes = b"") -> None:
         self._send({"type": "reply", "id": command, "body": body}, payload)
 
     def resend(self) -> None:
+        """Send again, in order, what has not been acknowledged for a while or could not be sent at all."""
         now = time.monotonic()
+        self._is_behind = False
         for seq, (sent, message) in list(self.kept.items()):
             if now - sent < self.RESEND:
-                break
+                continue
+            if not self._send(message):
+                self._is_behind = True
+                return
             self.kept[seq] = (now, message)
-            self._send(message)
 
     def commands(self) -> Iterator[tuple[dict[str, Any], bytes]]:
         """Commands that came in: (header, payload). Acknowledgements are taken care of here."""

@@ -6,16 +6,15 @@ import logging
 import time
 from typing import Any
 
-from asgiref.sync import sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.db import DatabaseError
 
 from camera.live.feed import Bell
 from camera.live.hub import running_hub
 from main.event_feed import Listener, current_feed
-from main.handshake import CLOSED_FAILED, CLOSED_LOGGED_OUT, CLOSED_TOO_LONG, number, right_place, socket_actor
+from main.handshake import CLOSED_FAILED, CLOSED_LOGGED_OUT, CLOSED_TOO_LONG, greet, number
 from main.presence import Watch
-from main.watchers import in_thread, running_watchers
+from main.watchers import running_watchers
 
 logger = logging.getLogger(__name__)
 
@@ -39,13 +38,11 @@ class EventConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             self.leave()
 
     async def connect(self) -> None:
-        if not right_place(self.scope):
+        greeted = await greet(self.scope)
+        if greeted is None:
             await self.close()
             return
-        actor, login = await sync_to_async(in_thread, thread_sensitive=False)(socket_actor, self.scope)
-        if actor.user_id is None:
-            await self.close()
-            return
+        _, login = greeted
         await running_hub()
         self.watch, self.listener = Watch(login, self.bell), Listener(login, self.bell)
         try:

@@ -4,12 +4,14 @@ import math
 from typing import Any
 from urllib.parse import urlsplit
 
+from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.http import parse_cookie
 from django.http.request import split_domain_port, validate_host
 
 from camera.access import ANONYMOUS, Actor
 from main.actors import Login, again, token_actor
+from main.watchers import in_thread
 
 CLOSED_LOGGED_OUT = 4401
 CLOSED_TOO_LONG = 1009
@@ -46,3 +48,11 @@ def number(value: object, low: float = -1e15, high: float = 1e15) -> float | Non
     if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
         return None
     return None if math.isnan(value) else value
+
+
+async def greet(scope: dict[str, Any]) -> tuple[Actor, Login] | None:
+    """Who opens the socket, None for one that is not let in: from another place, or nobody the house knows."""
+    if not right_place(scope):
+        return None
+    actor, login = await sync_to_async(in_thread, thread_sensitive=False)(socket_actor, scope)
+    return None if actor.user_id is None else (actor, login)

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs
 
-from asgiref.sync import sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 from channels.routing import URLRouter
 from django.db import DatabaseError
@@ -25,15 +24,14 @@ from main.handshake import (
     CLOSED_FAILED,
     CLOSED_LOGGED_OUT,
     CLOSED_TOO_LONG,
+    greet,
     header,
     number,
-    right_place,
-    socket_actor,
 )
 from main.presence import LOGGED_OUT, Watch
 from main.tiles import Tile, TileWish, WishError, wishes
 from main.viewings import Transport, Visitor
-from main.watchers import in_thread, running_watchers
+from main.watchers import running_watchers
 
 logger = logging.getLogger(__name__)
 
@@ -81,13 +79,11 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             self.leave()
 
     async def connect(self) -> None:
-        if not right_place(self.scope):
+        greeted = await greet(self.scope)
+        if greeted is None:
             await self.close()
             return
-        actor, login = await sync_to_async(in_thread, thread_sensitive=False)(socket_actor, self.scope)
-        if actor.user_id is None:
-            await self.close()
-            return
+        actor, login = greeted
         client = self.scope.get("client") or [None]
         agent = "".join(header(self.scope, b"user-agent")[:1])
         self.visitor = Visitor(actor, login, viewings.clean_address(client[0]), device_words(agent))

@@ -113,6 +113,26 @@ def test_reports_are_kept_until_acknowledged_and_resent(context: zmq.Context[Any
     router.close()
 
 
+def test_what_could_not_be_sent_is_not_overtaken(context: zmq.Context[Any], ends: bus.Endpoints) -> None:
+    sender = bus.ReportSender(context, ends.reports, "t")
+    for number in range(150):
+        sender.report("motion", {"n": number})  # nobody is there, and it is more than the channel holds
+    router = bus.Router(context, ends.reports)
+    wait_for(lambda: sender.socket.poll(0, zmq.POLLOUT), 5, "the connection")
+    sender.report("motion", {"n": 150})
+    came: list[int] = []
+
+    def all_came() -> bool:
+        sender.resend()
+        came.extend(header["body"]["n"] for _, header, _ in router.receive())
+        return len(came) >= 151
+
+    wait_for(all_came, 10, "all reports")
+    assert came == list(range(151))
+    sender.close()
+    router.close()
+
+
 def test_too_many_reports_are_counted_not_hidden(context: zmq.Context[Any], ends: bus.Endpoints) -> None:
     sender = bus.ReportSender(context, ends.reports, "t")
     sender.KEEP = 3

@@ -82,12 +82,12 @@ def test_nothing_is_lost_while_the_database_is_locked(scene: Scene) -> None:
         while time.monotonic() < until:
             assert not scene.acknowledged() and len(scene.sender.kept) == 121
             scene.sender.state({"state": "online", "fps": 7.0})
-            assert ask_engine(scene.ends.commands, "ping", {}, seconds=8)[0]["ok"]
+            assert ask_engine(scene.ends.commands, "ping", {}, seconds=2)[0]["ok"]
             time.sleep(0.1)
         state = bus.topic(bus.STATE, scene.yard.pk)
-        wait_for(lambda: scene.heard(state)["fps"] == 7.0, 10, "the state that was said meanwhile")
+        wait_for(lambda: scene.heard(state)["fps"] == 7.0, 5, "the state that was said meanwhile")
         assert Recording.objects.get().state == "open" and not Event.objects.exists()
-    wait_for(scene.acknowledged, 25, "all of them")
+    wait_for(scene.acknowledged, 10, "all of them")
     events = list(Event.objects.order_by("pk").values_list("uid", "ended_at", "recording__state"))
     assert [uid for uid, _, _ in events] == [f"{number:08x}" for number in range(60)]
     assert all(ended_at and state == "closed" for _, ended_at, state in events)

@@ -239,8 +239,8 @@ def test_a_hundred_thousand_lines_are_read_fast(
         client = client_of(user)
         client.get("/logs/")
         for query in queries:
-            began = time.monotonic()
+            began = time.thread_time()  # of this thread alone, whatever else the machine does
             with CaptureQueriesContext(connection) as asked:
                 assert client.get(f"/logs/{query}").status_code == 200
-            assert time.monotonic() - began < 6, query  # a full scan of so many takes longer on any machine
+            assert time.thread_time() - began < 0.6, query
             assert len(asked) <= 12, [one["sql"][:120] for one in asked]

@@ -156,10 +156,10 @@ class Adoption:
         if left.key in self._busy:
             return
         self._busy.add(left.key)
-        self._worker.submit(self._work, left)
+        self._worker.submit(self.adopt, left)
 
-    def _work(self, left: Left) -> None:
-        """In the worker."""
+    def adopt(self, left: Left) -> None:
+        """Mend what was left and see that its row is written. In the worker, or in a command's only thread."""
         try:
             mended = mend(left)
         except OSError as error:

@@ -197,7 +197,7 @@ def adopt(root: str, file: str, pk: int | None) -> str:
     def at_once(work: Callable[[], object]) -> None:
         work()
 
-    Adoption(frozenset, at_once, lambda *_: None)._work(Left(root, file, pk))
+    Adoption(frozenset, at_once, lambda *_: None).adopt(Left(root, file, pk))
     row = Recording.objects.filter(file=file, storage__path=root).first()
     return f"adopted, {row.get_state_display()}" if row is not None else "removed, nothing was in it"
 
