@@ -2,6 +2,7 @@
 
 import hashlib
 import secrets
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any, ClassVar
 
@@ -102,22 +103,30 @@ class Invite(models.Model):
 
 
 class ApiTokenManager(models.Manager["ApiToken"]):
-    def issue(self, user: User, name: str) -> tuple["ApiToken", str]:
-        """A new token and its secret, which is shown once and not kept."""
+    def issue(self, user: User, name: str, scopes: Iterable[str] | None = None) -> tuple["ApiToken", str]:
+        """A new token and its secret, which is shown once and not kept. `scopes`: the rights it may use of its user's,
+        None for all of them."""
         secret = "fw_" + secrets.token_urlsafe(32)
-        return self.create(user=user, name=name, digest=digest(secret)), secret
+        kept = None if scopes is None else sorted(set(scopes))
+        return self.create(user=user, name=name, digest=digest(secret), scopes=kept), secret
 
     def valid(self, secret: str) -> "ApiToken | None":
-        found = self.select_related("user").filter(digest=digest(secret), user__is_active=True).first()
+        return self.valid_digest(digest(secret))
+
+    def valid_digest(self, hexdigest: str) -> "ApiToken | None":
+        found = self.select_related("user").filter(digest=hexdigest, user__is_active=True).first()
         return found if found and (found.expires_at is None or found.expires_at > timezone.now()) else None
 
 
 class ApiToken(models.Model):
-    """Lets a program act as its user: may do what the user may, and stands in the log under the user's name."""
+    """Lets a program act as its user: may do what the user may as far as `scopes` go, and stands in the log under the
+    user's name."""
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="tokens")
     name = models.CharField(max_length=60)
     digest = models.CharField(max_length=64, unique=True, editable=False)
+    # Names of rights on cameras: what is not among them it may not do, whatever its user may. Empty: as its user.
+    scopes = models.JSONField(null=True, blank=True, default=None)
     made_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField(null=True, blank=True)
 
@@ -128,3 +137,42 @@ class ApiToken(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.user})"
+
+
+class JoinLinkManager(models.Manager["JoinLink"]):
+    def issue(self, camera: int, made_by: User, hours: float) -> tuple["JoinLink", str]:
+        """A new link and the secret for its QR code, which is not kept."""
+        secret = secrets.token_urlsafe(32)
+        until = timezone.now() + timedelta(hours=hours)
+        return self.create(camera=camera, made_by=made_by, digest=digest(secret), expires_at=until), secret
+
+    def open(self) -> models.QuerySet["JoinLink"]:
+        """Those that may be used now: their maker may still log in, too."""
+        return self.filter(revoked_at=None, expires_at__gt=timezone.now(), made_by__is_active=True)
+
+    def valid(self, secret: str) -> "JoinLink | None":
+        return self.valid_digest(digest(secret))
+
+    def valid_digest(self, hexdigest: str) -> "JoinLink | None":
+        return self.open().select_related("made_by").filter(digest=hexdigest).first()
+
+
+class JoinLink(models.Model):
+    """Lets whoever holds it send pictures as one camera from a browser, without an account, until it ends."""
+
+    # The camera's id: this room knows nothing of cameras.
+    camera = models.BigIntegerField(db_index=True)
+    digest = models.CharField(max_length=64, unique=True, editable=False)
+    made_by = models.ForeignKey(User, on_delete=models.CASCADE, related_name="join_links")
+    made_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField()
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    last_used_at = models.DateTimeField(null=True, blank=True)
+
+    objects: ClassVar[JoinLinkManager] = JoinLinkManager()
+
+    class Meta:
+        ordering = ["-made_at"]
+
+    def __str__(self) -> str:
+        return f"join link of camera {self.camera}, {self.made_at:%Y-%m-%d}"

@@ -13,21 +13,41 @@ from django.http import Http404
 from camera.models import Camera, Event, Recording, Right
 
 RIGHTS = frozenset(Right.values)
+# What a program may do that has a camera's key: see what it has sent itself.
+KEY_RIGHTS = frozenset({Right.WATCH.value, Right.PLAYBACK.value})
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
     """Somebody, or something, that asks. `key` tells log-ins and tokens apart and is never a secret."""
 
-    kind: str  # user | token | anonymous | system
+    kind: str  # user | token | key | link | anonymous | system
     user_id: int | None = None
     role: str = ""
     name: str = ""
     key: str = ""
+    # What a token may use of its user's rights; None: all of them.
+    scopes: frozenset[str] | None = None
+    # The only camera of a camera's key or a join link.
+    camera: int | None = None
+
+    @property
+    def is_known(self) -> bool:
+        """Whether it is anybody at all; what it may do is asked camera by camera."""
+        return (
+            self.kind == "system"
+            or self.user_id is not None
+            or (self.kind in ("key", "link") and self.camera is not None)
+        )
 
     @property
     def is_owner(self) -> bool:
-        return self.role == "owner"
+        """Of everything: a token only when nothing is kept from it."""
+        return self.role == "owner" and (self.scopes is None or self.scopes >= RIGHTS)
+
+    def left(self, rights: frozenset[str]) -> frozenset[str]:
+        """Those of `rights` that its scopes leave it."""
+        return rights if self.scopes is None else rights & self.scopes
 
 
 ANONYMOUS = Actor("anonymous")
@@ -40,7 +60,9 @@ def allowed_filter(actor: Actor, right: str) -> Q:
         raise ValueError(f"no such right: {right}")
     if actor.kind == "system":
         return Q()
-    if actor.kind not in ("user", "token") or actor.user_id is None:
+    if actor.kind == "key":
+        return Q(pk__in=[actor.camera]) if right in KEY_RIGHTS else nothing
+    if actor.kind not in ("user", "token") or actor.user_id is None or not actor.left(frozenset({right})):
         return nothing
     if actor.role == "owner":
         return Q()
@@ -52,16 +74,18 @@ def allowed_filter(actor: Actor, right: str) -> Q:
 
 def rights_on(actor: Actor, camera: Camera) -> frozenset[str]:
     """Every right `actor` has on `camera`."""
-    if actor.kind == "system" or (actor.kind in ("user", "token") and actor.role == "owner"):
+    if actor.kind == "system":
         return RIGHTS
+    if actor.kind == "key":
+        return KEY_RIGHTS if actor.camera == camera.pk else frozenset()
     if actor.kind not in ("user", "token") or actor.user_id is None:
         return frozenset()
-    if actor.role == "member" and camera.keeper_id == actor.user_id:
-        return RIGHTS
+    if actor.role == "owner" or (actor.role == "member" and camera.keeper_id == actor.user_id):
+        return actor.left(RIGHTS)
     if actor.role not in ("member", "guest", "kiosk"):
         return frozenset()
     to = Q(user_id=actor.user_id) | (Q(user=None) if actor.role == "member" else Q(pk__in=[]))
-    return frozenset(camera.grants.filter(to).values_list("right", flat=True))
+    return actor.left(frozenset(camera.grants.filter(to).values_list("right", flat=True)))
 
 
 def camera_for(actor: Actor, slug: str, right: str) -> Camera:
@@ -78,9 +102,25 @@ def camera_for(actor: Actor, slug: str, right: str) -> Camera:
     return camera
 
 
+def camera_to_feed(actor: Actor, slug: str) -> Camera:
+    """The camera called `slug`, for one who may send pictures as it: its key, a join link of it, or one who manages it.
+
+    Raises Http404 for strangers and where the camera gets its pictures in another way, PermissionDenied as camera_for.
+    """
+    if actor.kind in ("key", "link"):
+        camera = Camera.objects.filter(slug=slug, pk=actor.camera).first()
+    else:
+        camera = camera_for(actor, slug, Right.MANAGE)
+    if camera is None or camera.kind != "push":
+        raise Http404("No such camera.")
+    return camera
+
+
 def footage_filter(actor: Actor, right: str) -> Q:
     """The condition on Recording or Event under which `actor` has `right`. What has no camera (any more) is owners'."""
-    if actor.kind == "system" or (actor.kind in ("user", "token") and actor.role == "owner"):
+    if actor.kind == "system" or (
+        actor.kind in ("user", "token") and actor.role == "owner" and actor.left(frozenset({right}))
+    ):
         return Q()
     # Asked row by row, not as a list of cameras: by that SQLite would read everything of these cameras and sort it
     # instead of reading a page in the order it is shown in.
@@ -105,11 +145,15 @@ def event_for(actor: Actor, pk: int, right: str) -> Event:
     return found
 
 
+def rights_on_lost(actor: Actor) -> frozenset[str]:
+    """Every right `actor` has on what belongs to no camera (any more)."""
+    if actor.kind == "system":
+        return RIGHTS
+    return actor.left(RIGHTS) if actor.kind in ("user", "token") and actor.role == "owner" else frozenset()
+
+
 def _need(actor: Actor, camera: Camera | None, right: str, what: str) -> None:
-    if camera is None:
-        held = RIGHTS if actor.kind == "system" or (actor.kind in ("user", "token") and actor.is_owner) else frozenset()
-    else:
-        held = rights_on(actor, camera)
+    held = rights_on_lost(actor) if camera is None else rights_on(actor, camera)
     if not held:
         raise Http404(f"No such {what}.")
     if right not in held:
@@ -119,7 +163,7 @@ def _need(actor: Actor, camera: Camera | None, right: str, what: str) -> None:
 def may_delete(actor: Actor, recording: Recording) -> bool:
     """One who manages the camera may; so may one whose own viewing session was the only reason for the recording."""
     if recording.camera is None:
-        return actor.kind == "system" or (actor.kind in ("user", "token") and actor.is_owner)
+        return Right.MANAGE in rights_on_lost(actor)
     held = rights_on(actor, recording.camera)
     mine = bool(recording.reasons) and all(reason.startswith("session:") for reason in recording.reasons)
     return Right.MANAGE in held or (bool(held) and mine and recording.people == [actor.user_id])
@@ -131,4 +175,4 @@ def may_add(actor: Actor, kind: str) -> bool:
         return True
     if actor.kind not in ("user", "token"):
         return False
-    return actor.is_owner or (actor.role == "member" and kind in ("rtsp", "http", "pattern"))
+    return actor.is_owner or (actor.role == "member" and kind in ("rtsp", "http", "pattern", "push"))

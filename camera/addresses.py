@@ -10,12 +10,15 @@ KINDS: dict[str, str] = {
     "v4l2": "USB camera on this machine",
     "file": "Video file, played in a loop",
     "pattern": "Demo scene",
+    "push": "Program or browser that sends its pictures here",
 }
 _SCHEMES = {"rtsp": "rtsp", "rtsps": "rtsp", "http": "http", "https": "http"}
 _PORTS = {"rtsp": 554, "rtsps": 322, "http": 80, "https": 443}
 _DEVICE = re.compile(r"/dev/video\d{1,3}")
 _FILE = re.compile(r"[^/\\\x00-\x1f\x7f]{1,200}")
-EXAMPLES = "rtsp://192.168.1.20/stream1, http://192.168.1.21/video.mjpg, device:/dev/video0, file:NAME.mp4 or pattern:"
+EXAMPLES = (
+    "rtsp://192.168.1.20/stream1, http://192.168.1.21/video.mjpg, device:/dev/video0, file:NAME.mp4, push: or pattern:"
+)
 
 
 class AddressError(ValueError):
@@ -34,7 +37,7 @@ class Address:
     @property
     def source(self) -> str:
         """The SOURCE word again, as `addcamera` takes it."""
-        prefix = {"v4l2": "device:", "file": "file:", "pattern": "pattern:"}.get(self.kind, "")
+        prefix = {"v4l2": "device:", "file": "file:", "pattern": "pattern:", "push": "push:"}.get(self.kind, "")
         return prefix + self.address
 
 
@@ -55,10 +58,10 @@ def parse_source(source: str) -> Address:
         if not _FILE.fullmatch(rest) or rest in (".", "..") or rest.startswith("."):
             raise AddressError("A file is named without a folder, for instance file:yard.mp4; it lies in CAMERA_FILES.")
         return Address("file", rest)
-    if scheme == "pattern":
+    if scheme in ("pattern", "push"):
         if rest:
-            raise AddressError("The demo scene takes no address: write pattern: alone.")
-        return Address("pattern", "")
+            raise AddressError(f"{KINDS[scheme]}: this takes no address, write {scheme}: alone.")
+        return Address(scheme, "")
     raise AddressError(f"Fairwatch does not open {scheme[:20]}: addresses. Use for instance {EXAMPLES}.")
 
 

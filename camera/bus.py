@@ -11,7 +11,7 @@ import tempfile
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -200,6 +200,7 @@ class ReportSender:
         self._seq = 0
         # Something waits that could not be sent.
         self._is_behind = False
+        self._then: dict[int, Callable[[dict[str, Any]], None]] = {}
 
     def _send(self, message: dict[str, Any], payload: bytes = b"") -> bool:
         """False when the engine is away or busy: states are repeated, reports are resent."""
@@ -212,12 +213,16 @@ class ReportSender:
     def state(self, values: dict[str, Any]) -> None:
         self._send({"type": "state", "state": values, "overflow": self.overflow})
 
-    def report(self, kind: str, body: dict[str, Any]) -> None:
-        """Something that must become a row: kept and resent until the engine says it has."""
+    def report(self, kind: str, body: dict[str, Any], then: Callable[[dict[str, Any]], None] | None = None) -> None:
+        """Something that must become a row: kept and resent until the engine says it has. `then` is called with the
+        acknowledgement: `taken` says whether it is a row now, `known` that it had been one before."""
         self._seq += 1
+        if then is not None:
+            self._then[self._seq] = then
         message = {"type": "report", "seq": self._seq, "kind": kind, "body": body}
         if len(self.kept) >= self.KEEP:
-            self.kept.popitem(last=False)
+            lost, _ = self.kept.popitem(last=False)
+            self._acknowledged({"seq": lost, "taken": False})
             self.overflow += 1
         # What could not be sent must not be overtaken: the rest waits for its turn in `resend`.
         self._is_behind = self._is_behind or not self._send(message)
@@ -249,9 +254,16 @@ class ReportSender:
             if header is None:
                 continue
             if header.get("type") == "ack":
-                self.kept.pop(header.get("seq", 0), None)
+                self._acknowledged(header)
             else:
                 yield header, parts[1] if len(parts) > 1 else b""
+
+    def _acknowledged(self, header: dict[str, Any]) -> None:
+        seq = header.get("seq", 0)
+        self.kept.pop(seq, None)
+        then = self._then.pop(seq, None)
+        if then is not None:
+            then(header)
 
     def close(self) -> None:
         self.socket.close()

@@ -176,7 +176,13 @@ class Event(models.Model):
     writer = models.CharField(max_length=32, blank=True)
     changed_at = models.DateTimeField(db_index=True)
 
-    # Web's column.
+    # What a sender calls it (X-Event-Id): the same name twice is the same event.
+    sender_id = models.CharField(max_length=100, blank=True, default="")
+
+    # Web's columns.
+    acknowledged_at = models.DateTimeField(null=True, blank=True)
+    acknowledged_by = models.CharField(max_length=150, blank=True, default="")
+    note = models.CharField(max_length=500, blank=True, default="")
     delete_requested_at = models.DateTimeField(null=True, blank=True, db_index=True)
 
     objects = EventQuerySet.as_manager()
@@ -187,6 +193,11 @@ class Event(models.Model):
             models.Index(fields=["camera", "-started_at", "-id"]),
             models.Index(fields=["-started_at", "-id"]),
             models.Index(fields=["kind", "-started_at", "-id"]),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["camera", "sender_id"], condition=~Q(sender_id=""), name="one_event_for_each_senders_id"
+            )
         ]
 
     def __str__(self) -> str:
@@ -227,3 +238,98 @@ class RecordRequest(models.Model):
     @property
     def reason(self) -> str:
         return f"session:{self.session}" if self.session is not None else f"manual:{self.user_name}"
+
+
+class EventStill(models.Model):
+    """A picture that a sender flagged. Each is kept; the first is its event's picture as well."""
+
+    event = models.ForeignKey(Event, on_delete=models.CASCADE, related_name="stills")
+    uid = models.CharField(max_length=8, unique=True)
+    captured_at = models.DateTimeField()
+    # Under MEDIA_ROOT.
+    image = models.CharField(max_length=200)
+    sha256 = models.CharField(max_length=64)
+    bytes = models.BigIntegerField(default=0)
+
+    class Meta:
+        ordering = ["captured_at", "pk"]
+        indexes = [models.Index(fields=["event", "captured_at"])]
+
+    def __str__(self) -> str:
+        return f"{self.event_id} {self.captured_at:%Y-%m-%d %H:%M:%S}"
+
+    @property
+    def path(self) -> Path:
+        """Raises UnsafePathError."""
+        return paths.inside(settings.MEDIA_ROOT, self.image)
+
+
+class HourUsage(models.Model):
+    """Files and bytes of one camera in one hour (UTC), by kind; stills have no other row."""
+
+    class Kind(models.TextChoices):
+        RECORDINGS = "recordings", "recordings"
+        STILLS = "stills", "stills"
+        EVENTS = "events", "pictures of events"
+
+    # Empty once the camera has gone; its slug stays and names its folder.
+    camera = models.ForeignKey("camera.Camera", null=True, on_delete=models.SET_NULL, related_name="usage")
+    camera_slug = models.CharField(max_length=60)
+    hour = models.DateTimeField()
+    kind = models.CharField(max_length=10, choices=Kind.choices)
+    files = models.PositiveIntegerField(default=0)
+    bytes = models.BigIntegerField(default=0)
+    # Stills alone. Web's column, and retention's by conditional UPDATE: the engine unlinks the hour, then the row goes.
+    delete_requested_at = models.DateTimeField(null=True, blank=True, db_index=True)
+
+    class Meta:
+        ordering = ["-hour", "camera_slug", "kind"]
+        indexes = [models.Index(fields=["kind", "hour"]), models.Index(fields=["camera", "kind", "hour"])]
+        constraints = [
+            models.UniqueConstraint(fields=["camera_slug", "hour", "kind"], name="one_row_for_each_camera_hour_kind")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.camera_slug} {self.hour:%Y-%m-%d %H} {self.kind}"
+
+
+class TimeLapse(models.Model):
+    """A day of stills as one film. Web makes the row, the engine the film."""
+
+    class State(models.TextChoices):
+        WANTED = "wanted", "asked for"
+        WORKING = "working", "being made"
+        READY = "ready", "ready"
+        FAILED = "failed", "failed"
+
+    camera = models.ForeignKey("camera.Camera", null=True, on_delete=models.SET_NULL, related_name="timelapses")
+    camera_name = models.CharField(max_length=60)
+    camera_slug = models.CharField(max_length=60)
+    # By the house's calendar when it was asked for: from `begin` up to `end`, both UTC.
+    day = models.DateField()
+    begin = models.DateTimeField()
+    end = models.DateTimeField()
+    state = models.CharField(max_length=8, choices=State.choices, default=State.WANTED)
+    percent = models.PositiveSmallIntegerField(default=0)
+    detail = models.CharField(max_length=200, blank=True)
+    # Under MEDIA_ROOT; empty until it is ready.
+    file = models.CharField(max_length=200, blank=True)
+    uid = models.CharField(max_length=8, unique=True)
+    bytes = models.BigIntegerField(default=0)
+    pictures = models.PositiveIntegerField(default=0)
+    wanted_by = models.CharField(max_length=150)
+    wanted_at = models.DateTimeField(auto_now_add=True)
+    made_at = models.DateTimeField(null=True, blank=True)
+    # Web's column, and retention's by conditional UPDATE.
+    delete_requested_at = models.DateTimeField(null=True, blank=True, db_index=True)
+
+    class Meta:
+        ordering = ["-day", "-pk"]
+
+    def __str__(self) -> str:
+        return f"{self.camera_name} {self.day}"
+
+    @property
+    def path(self) -> Path:
+        """Raises UnsafePathError, also while there is none."""
+        return paths.inside(settings.MEDIA_ROOT, self.file)

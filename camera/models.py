@@ -10,7 +10,7 @@ from django.utils.text import slugify
 from camera import vault
 from camera.addresses import KINDS, Address
 from camera.fields import AddressField, LostQuery
-from camera.footage import Event, Recording, RecordRequest, Storage
+from camera.footage import Event, EventStill, HourUsage, Recording, RecordRequest, Storage, TimeLapse
 from camera.names import check_name
 from camera.packets import Reason, SourceConfig, StateName
 
@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from camera.access import Actor
 
 
-__all__ = ["Camera", "Detect", "Event", "Grant", "Recording", "RecordMode", "RecordRequest", "Right", "Storage"]
+__all__ = [
+    "Camera", "Detect", "Event", "EventStill", "Grant", "HourUsage", "Recording", "RecordMode", "RecordRequest",
+    "Right", "Storage", "TimeLapse",
+]  # fmt: skip
 
 
 class Right(models.TextChoices):
@@ -116,6 +119,9 @@ class Camera(models.Model):
         "smallest motion, in percent of the picture", default=0.15,
         validators=[MinValueValidator(0.01), MaxValueValidator(50)],
     )  # fmt: skip
+    stills_every = models.PositiveSmallIntegerField(
+        "seconds from still to still", default=5, validators=[MaxValueValidator(3600)], help_text="0: no stills."
+    )
     enabled = models.BooleanField(default=True)
     keeper = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -125,6 +131,11 @@ class Camera(models.Model):
         related_name="kept_cameras",
         help_text="The member whose camera it is; has every right on it. Empty: the house's own, kept by its owners.",
     )
+    # Of a camera that sends its pictures itself: SHA-256 of the key it shows; empty: nobody may send with a key.
+    key_digest = models.CharField(max_length=64, blank=True, default="", editable=False, db_index=True)
+    key_made_at = models.DateTimeField(null=True, blank=True, editable=False)
+    # A phone or laptop in somebody's hand: it comes and goes, and its silence is no event.
+    webcam = models.BooleanField(default=False, editable=False)
     position = models.PositiveIntegerField(default=0, help_text="Order on the wall.")
     engine = models.CharField(max_length=60, blank=True, default="", editable=False)
     version = models.PositiveIntegerField(default=1, editable=False)

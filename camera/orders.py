@@ -33,6 +33,8 @@ class Orders:
     most_bytes: int = 0
     # Files that end with the next key frame although recording goes on: somebody has deleted what they hold.
     cut: tuple[str, ...] = ()
+    # Seconds from still to still; 0 for none.
+    stills_every: float = 0.0
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "Orders":
@@ -43,7 +45,9 @@ class Orders:
         made = cls(**known)
         if made.mode not in MODES or made.detect not in METHODS:
             raise ValueError("no such mode")
-        if not all(math.isfinite(one) and one >= 0 for one in (made.pre_roll, made.post_roll, made.min_area)):
+        if not all(
+            math.isfinite(one) and one >= 0 for one in (made.pre_roll, made.post_roll, made.min_area, made.stills_every)
+        ):
             raise ValueError("no such time")
         return made
 

@@ -20,6 +20,7 @@ class Policy:
     storage: str = ""
     recording_days: int = 14
     event_days: int = 60
+    still_days: int = 2
     # All recordings together; None for what the disk allows.
     gigabytes: float | None = None
     # How long a manual recording lasts at most.

@@ -11,6 +11,9 @@ from typing import Any, ClassVar
 from camera.paths import PICTURE, RECORDING, UID
 
 TRIGGERS = ("always", "motion", "watched", "session", "manual")
+# What a camera process may tell of; the others are the engine's own.
+EVENT_KINDS = ("motion", "person", "vehicle", "animal", "spill", "ring")
+_SENDER_ID = re.compile(r"[^\x00-\x1f\x7f]{0,100}")
 _REASON = re.compile(r"always|motion|watched|session:\d{1,18}|manual:[^\x00-\x1f\x7f]{1,150}")
 _WORD = re.compile(r"[a-z0-9_]{0,20}")
 _HASH = re.compile(r"[0-9a-f]{64}")
@@ -130,7 +133,7 @@ class EventSeen:
 
     def check(self) -> None:
         _need(bool(UID.fullmatch(self.uid)), "uid")
-        _need(self.kind in ("motion", "person", "vehicle", "animal", "spill", "ring"), "kind")
+        _need(self.kind in EVENT_KINDS, "kind")
         _time(self.started_at, "started_at")
         if self.ended_at is not None:
             _time(self.ended_at, "ended_at")
@@ -144,15 +147,47 @@ class EventSeen:
             _need(not name or (match is not None and match.group(2) == self.uid), "picture")
 
 
+@dataclass(frozen=True, slots=True)
+class PushedStill:
+    """A picture that a sender flagged lies on the disk: of a new event, or a further one of the event `uid`.
+
+    `still` is its own uid (the first one's is the event's), `sender_id` what the sender calls the event, or "". Written
+    together with its event, which goes on until an EventSeen with `ended_at`. A picture that the sender's event has
+    already (same `sha256`) makes nothing new: its acknowledgement says `known`, and the file is to be removed again.
+    """
+
+    KIND: ClassVar[str] = "pushed_still"
+    uid: str
+    still: str
+    kind: str
+    started_at: float
+    captured_at: float
+    image: str
+    sha256: str
+    bytes: int
+    sender_id: str = ""
+
+    def check(self) -> None:
+        _need(bool(UID.fullmatch(self.uid)) and bool(UID.fullmatch(self.still)), "uid")
+        _need(self.kind in EVENT_KINDS, "kind")
+        _time(self.started_at, "started_at")
+        _time(self.captured_at, "captured_at")
+        match = PICTURE.fullmatch(self.image)
+        _need(match is not None and match.group(2) == self.still, "picture")
+        _need(bool(_HASH.fullmatch(self.sha256)), "sha256")
+        _need(type(self.bytes) is int and 0 < self.bytes < 2**40, "bytes")
+        _need(isinstance(self.sender_id, str) and bool(_SENDER_ID.fullmatch(self.sender_id)), "sender_id")
+
+
 def _is_box(box: object) -> bool:
     if not isinstance(box, list | tuple) or len(box) != 4:
         return False
     return all(isinstance(one, int | float) and not isinstance(one, bool) and 0 <= one <= 1 for one in box)
 
 
-Report = RecordingOpened | RecordingChanged | RecordingClosed | EventSeen
+Report = RecordingOpened | RecordingChanged | RecordingClosed | EventSeen | PushedStill
 _KINDS: dict[str, type[Report]] = {
-    one.KIND: one for one in (RecordingOpened, RecordingChanged, RecordingClosed, EventSeen)
+    one.KIND: one for one in (RecordingOpened, RecordingChanged, RecordingClosed, EventSeen, PushedStill)
 }
 
 

@@ -12,7 +12,8 @@ from django.conf import settings
 from django.contrib.auth import get_user
 from django.http import HttpRequest
 
-from accounts.models import ApiToken, User
+from accounts.models import ApiToken, JoinLink, User, digest
+from camera import keys
 from camera.access import ANONYMOUS, Actor
 
 
@@ -20,17 +21,30 @@ from camera.access import ANONYMOUS, Actor
 class Login:
     """How somebody proved who they are, kept by long-lived connections so that it can be asked again.
 
-    Exactly one of both is set: the log-in session's key or the token's digest.
+    Exactly one of them is set: the log-in session's key, or the digest of a token, a camera's key or a join link.
     """
 
     session_key: str = ""
     token_digest: str = ""
+    key_digest: str = ""
+    link_digest: str = ""
 
 
-def user_actor(user: Any, key: str = "", kind: str = "user") -> Actor:
+def user_actor(user: Any, key: str = "") -> Actor:
     if not isinstance(user, User) or not user.is_active:
         return ANONYMOUS
-    return Actor(kind, user.pk, user.role, user.username, key)
+    return Actor("user", user.pk, user.role, user.username, key)
+
+
+def _actor_of(token: ApiToken) -> Actor:
+    if not token.user.is_active:
+        return ANONYMOUS
+    # What is no list of names leaves it nothing.
+    scopes = (
+        None if token.scopes is None else frozenset(map(str, token.scopes if isinstance(token.scopes, list) else ()))
+    )
+    user = token.user
+    return Actor("token", user.pk, user.role, user.username, f"token-{token.pk}", scopes)
 
 
 def session_actor(request: HttpRequest) -> Actor:
@@ -58,7 +72,20 @@ def token_actor(authorization: str) -> tuple[Actor, Login]:
     token = ApiToken.objects.valid(secret) if secret and len(secret) <= 200 else None
     if token is None:
         return ANONYMOUS, Login()
-    return user_actor(token.user, f"token-{token.pk}", "token"), Login(token_digest=token.digest)
+    return _actor_of(token), Login(token_digest=token.digest)
+
+
+def key_actor(secret: str) -> tuple[Actor, Login]:
+    """The actor behind the header X-Camera-Auth; anonymous when no camera has that key."""
+    actor = keys.actor_of(secret)
+    return actor, Login(key_digest=digest(secret)) if actor.is_known else Login()
+
+
+def link_actor(link: JoinLink | None) -> Actor:
+    """The actor who holds a join link; anonymous for none."""
+    if link is None:
+        return ANONYMOUS
+    return Actor("link", name=f"guest of {link.made_by.username}", key=f"link-{link.pk}", camera=link.camera)
 
 
 def stream_actor(request: HttpRequest) -> tuple[Actor, Login]:
@@ -72,8 +99,12 @@ def stream_actor(request: HttpRequest) -> tuple[Actor, Login]:
 def again(login: Login) -> Actor:
     """Ask once more who is behind `login`: anonymous after log-out, a password change or the token's end."""
     if login.token_digest:
-        token = ApiToken.objects.select_related("user").filter(digest=login.token_digest).first()
-        return user_actor(token.user, f"token-{token.pk}", "token") if token else ANONYMOUS
+        token = ApiToken.objects.valid_digest(login.token_digest)
+        return _actor_of(token) if token else ANONYMOUS
+    if login.key_digest:
+        return keys.actor_of_digest(login.key_digest)
+    if login.link_digest:
+        return link_actor(JoinLink.objects.valid_digest(login.link_digest))
     if not login.session_key:
         return ANONYMOUS
     store = import_module(settings.SESSION_ENGINE).SessionStore(login.session_key)

@@ -68,6 +68,9 @@ class SiteSettings(models.Model):
         default=60,
         validators=[MinValueValidator(1), MaxValueValidator(36500)],
     )
+    still_days = models.PositiveIntegerField(
+        "days stills are kept", default=2, validators=[MinValueValidator(1), MaxValueValidator(36500)]
+    )
     gigabytes_kept = models.FloatField(
         "gigabytes of recordings kept",
         null=True,
@@ -76,6 +79,9 @@ class SiteSettings(models.Model):
         help_text="Empty: as much as fits, up to 80 % of the disk.",
     )
     first_run_done = models.BooleanField(default=False, editable=False)
+    # What was last asked of the compatible stream at /stream; empty before anybody asked: then the first picture opens
+    # it.
+    videostream_open = models.BooleanField(null=True, default=None, editable=False)
 
     class Meta:
         verbose_name = verbose_name_plural = "site settings"

@@ -22,6 +22,7 @@ def house_policy() -> ports.Policy:
         storage=house.recordings_path,
         recording_days=house.recording_days,
         event_days=house.event_days,
+        still_days=house.still_days,
         gigabytes=house.gigabytes_kept,
         manual_hours=house.manual_hours,
     )

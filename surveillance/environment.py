@@ -22,6 +22,9 @@ T = TypeVar("T")
 SAMPLE_KEYS = ("change", "secret", "insecure", "example", "sample", "your", "default")
 WORD = re.compile(r"[A-Za-z0-9_-]{1,40}")
 PREFIX = re.compile(r"(?:/[A-Za-z0-9_-]{1,40}){1,4}")
+ORIGIN = re.compile(
+    r"https?://(?:\*\.)?[A-Za-z0-9_.-]{1,250}(?::\d{1,5})?|https?://\[[0-9A-Fa-f:]{2,45}\](?::\d{1,5})?"
+)
 HOST = re.compile(r"^(\.?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?|\[[0-9A-Fa-f:.]+\])$")
 
 
@@ -140,6 +143,13 @@ class Environment:
                     name, f"{host!r} is not a host name (and * is never taken)", "camera.example.org,192.168.1.20"
                 )
         return hosts
+
+    def origins(self, name: str) -> list[str]:
+        """Addresses of other names of this site, each with its scheme and without a path."""
+        for word in self.words(name, []):
+            if not ORIGIN.fullmatch(word):
+                self.fault(name, f"{word!r} is not the beginning of an address", "https://cameras.example.org")
+        return [word.lower() for word in self.words(name, [])]
 
     def time_zone(self, name: str, default: str) -> str:
         def read(raw: str) -> str:

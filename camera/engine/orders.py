@@ -76,4 +76,5 @@ def orders_for(
         hold=holds.get(storage, ""),
         most_bytes=largest_file(storage),
         cut=cut,
+        stills_every=camera.stills_every,
     )
