@@ -10,9 +10,10 @@ from django.utils import timezone
 
 from camera.access import Actor
 from camera.models import Camera, Event, Right
+from main.acknowledging import ASKING
 from main.log_filter import DAY_WORDS, DayField, midnight
 
-NAMES = ("camera", "kind", "from", "to")
+NAMES = ("camera", "kind", "from", "to", "waits")
 KIND_WORDS = {
     Event.Kind.MOTION: "Motion",
     Event.Kind.PERSON: "Person",
@@ -49,6 +50,12 @@ class EventFilter(forms.Form):
         wrong = {"invalid": DAY_WORDS}
         self.fields["from"] = DayField(label="From", required=False, error_messages=wrong)
         self.fields["to"] = DayField(label="To", required=False, error_messages=wrong)
+        self.fields["waits"] = forms.ChoiceField(
+            label="Acknowledged",
+            required=False,
+            choices=[("", "or not"), ("1", "not yet")],
+            error_messages={"invalid_choice": "Write 1, or nothing."},
+        )
 
     def clean(self) -> dict[str, Any]:
         values = super().clean() or {}
@@ -67,6 +74,10 @@ class EventFilter(forms.Form):
             events = events.filter(camera=chosen)
         if values["kind"]:
             events = events.filter(kind=values["kind"])
+        elif values["waits"]:
+            events = events.filter(kind__in=ASKING)
+        if values["waits"]:
+            events = events.filter(acknowledged_at=None)
         if values["from"]:
             events = events.filter(started_at__gte=midnight(values["from"]))
         if values["to"]:
@@ -82,6 +93,7 @@ class EventFilter(forms.Form):
             "kind": KIND_WORDS.get(values["kind"], "") if values["kind"] else "",
             "from": f"since {values['from']:%Y-%m-%d}" if values["from"] else "",
             "to": f"until {values['to']:%Y-%m-%d}" if values["to"] else "",
+            "waits": "not acknowledged yet" if values["waits"] else "",
         }
         return {name: text for name, text in words.items() if text}
 

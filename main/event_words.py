@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from camera.models import Event, Recording
 from camera.words import span
+from main.acknowledging import ASKING
 from main.event_filter import KIND_WORDS, cursor
 
 RECOGNISED = (Event.Kind.PERSON, Event.Kind.VEHICLE, Event.Kind.ANIMAL, Event.Kind.SPILL)
@@ -34,6 +35,11 @@ class Card:
     score_of: str
     cursor: str
     recording: str
+    # Of a camera that was away: how long and why.
+    sentence: str
+    # Somebody should have seen to it and nobody has said so; and what must not be overlooked now.
+    waits: bool
+    urgent: bool
 
 
 def card(event: Event) -> Card:
@@ -47,6 +53,9 @@ def card(event: Event) -> Card:
         score_of="How much of the picture moved" if event.kind == Event.Kind.MOTION else "How sure the house is",
         cursor=cursor(event),
         recording=moment(event),
+        sentence=sentence(event),
+        waits=event.kind in ASKING and event.acknowledged_at is None,
+        urgent=event.kind == Event.Kind.SPILL and event.ended_at is None,
     )
 
 
@@ -55,7 +64,17 @@ def what(event: Event) -> str:
     kind = KIND_WORDS.get(event.kind, event.kind)  # type: ignore[call-overload]
     if event.kind == Event.Kind.SYSTEM:
         return HOUSE_WORDS.get(event.label, event.label.replace("_", " ") or kind)
+    if event.kind == Event.Kind.CAMERA_OFFLINE:
+        return kind
     return f"{kind}: {event.label}" if event.label and event.label != event.kind else kind
+
+
+def sentence(event: Event) -> str:
+    """«No pictures for 3 min: the camera does not answer.» Nothing for other kinds."""
+    if event.kind != Event.Kind.CAMERA_OFFLINE:
+        return ""
+    time = how_long(event)
+    return f"No pictures{' ' if time else ''}{time}{': ' if event.label else ''}{event.label}."
 
 
 def how_long(event: Event) -> str:
@@ -68,6 +87,9 @@ def how_long(event: Event) -> str:
 
 
 def score(event: Event) -> str:
+    """Nothing where there is none, as of what a sender flagged."""
+    if not event.score:
+        return ""
     if event.kind == Event.Kind.MOTION:
         return "large" if event.score >= 0.6 else "medium" if event.score >= 0.2 else "small"
     if event.kind in RECOGNISED:

@@ -56,3 +56,14 @@ async def greet(scope: dict[str, Any]) -> tuple[Actor, Login] | None:
         return None
     actor, login = await sync_to_async(in_thread, thread_sensitive=False)(socket_actor, scope)
     return None if actor.user_id is None else (actor, login)
+
+
+async def greet_anybody(scope: dict[str, Any]) -> Login | None:
+    """How whoever opens the socket proves who they are, which may be not at all: they say more once it is open.
+
+    None for one that is not let in: from another place, or with a token that is not valid.
+    """
+    if not right_place(scope):
+        return None
+    actor, login = await sync_to_async(in_thread, thread_sensitive=False)(socket_actor, scope)
+    return None if header(scope, b"authorization") and not actor.is_known else login

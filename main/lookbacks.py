@@ -1,38 +1,93 @@
-"""Looking back is seeing too: a row and a log line for each recording that somebody opened or took away."""
+"""Looking back is seeing too: a row and a log line for what somebody opened or took away, a recording or stills."""
 
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
-from camera.models import Recording
+from camera.models import Camera, Recording, TimeLapse
 from main.models import LogLine, ViewingSession
 from main.viewings import FUTURE, Visitor, viewing_key
 
 Transport = ViewingSession.Transport
-# The same person, recording and transport: one row within this time.
+Footage = ViewingSession.Footage
+# The same person, footage and transport: one row within this time.
 ONE_LOOK = timedelta(minutes=30)
+HOUR = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What was looked at. `name`: tells it from others of the same camera; `same`: the condition under which a row is
+    about it too; `told`: what stands in the log line beside its time."""
+
+    camera: Camera | None
+    camera_name: str
+    camera_slug: str
+    name: str
+    at: datetime
+    same: Q
+    told: dict[str, object]
+    footage: str = Footage.RECORDING
+    recording: Recording | None = None
+    bytes: int = 0
 
 
 def look_back(visitor: Visitor, recording: Recording, transport: str) -> ViewingSession:
     """The row that says `visitor` saw (`playback`) or took away (`export`) `recording`; a new one with its log line
-    unless one of the last half hour says so already.
+    unless one of the last half hour says so already."""
+    seen = Seen(
+        recording.camera, recording.camera_name, recording.camera_slug, str(recording.pk), recording.started_at,
+        Q(recording=recording), {"recording": recording.pk}, recording=recording, bytes=recording.bytes,
+    )  # fmt: skip
+    return _look(visitor, seen, transport)
 
-    A player asks for a file many times, hence the look before the transaction: most requests write nothing.
-    """
-    found = _recent(visitor, recording, transport)
+
+def look_at_stills(visitor: Visitor, camera: Camera, at: datetime, transport: str, size: int = 0) -> ViewingSession:
+    """As `look_back`, of that camera's stills of the hour that `at` lies in; when they are taken away: of the day that
+    begins at `at`, `size` bytes of them."""
+    begin = at.replace(minute=0, second=0, microsecond=0) if transport == Transport.PLAYBACK else at
+    end = begin + (HOUR if transport == Transport.PLAYBACK else timedelta(seconds=1))
+    same = Q(camera=camera, footage=Footage.STILLS, footage_at__gte=begin, footage_at__lt=end)
+    name = f"stills-{begin.isoformat()}"
+    told: dict[str, object] = {"footage": Footage.STILLS.value}
+    seen = Seen(camera, camera.name, camera.slug, name, at, same, told, Footage.STILLS, bytes=size)
+    return _look(visitor, seen, transport)
+
+
+def look_at_timelapse(visitor: Visitor, film: TimeLapse, transport: str) -> ViewingSession:
+    """As `look_back`, of a time-lapse."""
+    same = Q(camera=film.camera, camera_slug=film.camera_slug, footage=Footage.TIMELAPSE, footage_at=film.begin)
+    told: dict[str, object] = {"footage": Footage.TIMELAPSE.value, "timelapse": film.pk}
+    seen = Seen(
+        film.camera, film.camera_name, film.camera_slug, f"timelapse-{film.pk}", film.begin, same, told,
+        Footage.TIMELAPSE, bytes=film.bytes,
+    )  # fmt: skip
+    return _look(visitor, seen, transport)
+
+
+def _look(visitor: Visitor, seen: Seen, transport: str) -> ViewingSession:
+    """A player asks for a file many times, hence the look before the transaction: most requests write nothing."""
+    found = _recent(visitor, seen, transport)
     if found is not None:
         return found
     with transaction.atomic():
-        return _recent(visitor, recording, transport) or _write(visitor, recording, transport)
+        return _recent(visitor, seen, transport) or _write(visitor, seen, transport)
 
 
-def _recent(visitor: Visitor, recording: Recording, transport: str) -> ViewingSession | None:
+def _recent(visitor: Visitor, seen: Seen, transport: str) -> ViewingSession | None:
     now = timezone.now()
+    who = (
+        Q(user_id=visitor.actor.user_id)
+        if visitor.actor.user_id is not None
+        else Q(user_id=None, user_name=visitor.actor.name)
+    )
     # A row that its user has deleted from the log does not stand for a look that comes after.
     rows = ViewingSession.objects.filter(
-        user_id=visitor.actor.user_id or 0,
-        recording=recording,
+        who,
+        seen.same,
         transport=transport,
         hidden_at=None,
         started_at__range=(now - ONE_LOOK, now + FUTURE),
@@ -40,22 +95,23 @@ def _recent(visitor: Visitor, recording: Recording, transport: str) -> ViewingSe
     return rows.order_by("-pk").first()
 
 
-def _write(visitor: Visitor, recording: Recording, transport: str) -> ViewingSession:
+def _write(visitor: Visitor, seen: Seen, transport: str) -> ViewingSession:
     now = timezone.now()
     row = ViewingSession.objects.create(
         user_id=visitor.actor.user_id,
         user_name=visitor.actor.name,
-        camera=recording.camera,
-        camera_name=recording.camera_name,
-        camera_slug=recording.camera_slug,
-        key=viewing_key(visitor.actor, f"{transport}-{recording.pk}", recording.camera_id or 0),
+        camera=seen.camera,
+        camera_name=seen.camera_name,
+        camera_slug=seen.camera_slug,
+        key=viewing_key(visitor.actor, f"{transport}-{seen.name}", seen.camera.pk if seen.camera else 0),
         transport=transport,
         address=visitor.address,
         device=visitor.device,
-        bytes=recording.bytes if transport == Transport.EXPORT else 0,
+        bytes=seen.bytes if transport == Transport.EXPORT else 0,
         counts=False,
-        recording=recording,
-        footage_at=recording.started_at,
+        recording=seen.recording,
+        footage=seen.footage,
+        footage_at=seen.at,
         started_at=now,
         last_seen_at=now,
         ended_at=now,
@@ -64,8 +120,8 @@ def _write(visitor: Visitor, recording: Recording, transport: str) -> ViewingSes
         LogLine.What.EXPORTED if transport == Transport.EXPORT else LogLine.What.PLAYED,
         row,
         now,
-        recording=recording.pk,
-        footage_at=recording.started_at.isoformat(),
+        **seen.told,
+        footage_at=seen.at.isoformat(),
         transport=transport,
         address=row.address or "",
         device=row.device,

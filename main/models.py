@@ -110,6 +110,11 @@ class ViewingSession(models.Model):
         PLAYBACK = "playback", "looking back"
         EXPORT = "export", "download"
 
+    class Footage(models.TextChoices):
+        RECORDING = "", "a recording"
+        STILLS = "stills", "stills"
+        TIMELAPSE = "timelapse", "a time-lapse"
+
     user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="viewings")
     user_name = models.CharField(max_length=150)
     camera = models.ForeignKey(Camera, null=True, on_delete=models.SET_NULL, related_name="viewings")
@@ -128,6 +133,8 @@ class ViewingSession(models.Model):
     # What was looked at, when it was not live. The time stays when the recording has gone.
     recording = models.ForeignKey(Recording, null=True, blank=True, on_delete=models.SET_NULL, related_name="lookbacks")
     footage_at = models.DateTimeField(null=True, blank=True)
+    # What it was, when it was no recording.
+    footage = models.CharField(max_length=10, choices=Footage.choices, blank=True, default="")
     started_at = models.DateTimeField(db_index=True)
     last_seen_at = models.DateTimeField()
     left_at = models.DateTimeField(null=True, blank=True)

@@ -32,6 +32,7 @@ from main.presence import LOGGED_OUT, Watch
 from main.tiles import Tile, TileWish, WishError, wishes
 from main.viewings import Transport, Visitor
 from main.watchers import running_watchers
+from main.webcam_socket import WebcamConsumer
 
 logger = logging.getLogger(__name__)
 
@@ -264,6 +265,7 @@ websocket_application = URLRouter(
     [
         path("ws/live/", LiveConsumer.as_asgi()),
         path("ws/events/", EventConsumer.as_asgi()),
+        path("ws/webcam/", WebcamConsumer.as_asgi()),
         re_path("", RefusingConsumer.as_asgi()),
     ],
 )

@@ -53,7 +53,7 @@ def still_allowed(asked: Iterable[tuple[Login, int | None]]) -> tuple[set[Login]
     allowed: set[tuple[Login, int]] = set()
     for login, wanted in cameras.items():
         actor = again(login)
-        if actor.user_id is None:
+        if not actor.is_known:
             continue
         valid.add(login)
         if wanted:

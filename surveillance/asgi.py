@@ -1,4 +1,4 @@
-"""The web process's application: body limit, static files, Django, WebSockets; starts and stops the live hub."""
+"""The web process's application: body limit, pushed pictures, static files, Django, WebSockets; starts and stops the live hub."""
 
 import os
 from typing import Any
@@ -20,6 +20,7 @@ from django.http.response import HttpResponseBase  # noqa: E402
 from servestatic import ServeStaticASGI  # noqa: E402
 
 from camera.live.hub import current_hub  # noqa: E402
+from main.pushing.door import PushDoor, most_bytes  # noqa: E402
 from main.sockets import websocket_application  # noqa: E402
 from surveillance.limits import Application, BodyLimit, Receive, Scope, Send  # noqa: E402
 
@@ -56,7 +57,9 @@ def _with_static_files(app: Application) -> Application:
     return served  # type: ignore[no-any-return]
 
 
-http_application = BodyLimit(_with_static_files(HouseHandler()), lambda path: settings.MAX_BODY_BYTES)
+http_application = BodyLimit(
+    PushDoor(_with_static_files(HouseHandler())), lambda path: most_bytes(path) or settings.MAX_BODY_BYTES
+)
 
 
 async def _lifespan(receive: Receive, send: Send) -> None:

@@ -20,6 +20,11 @@ import psutil
 
 T = TypeVar("T")
 SAMPLE_KEYS = ("change", "secret", "insecure", "example", "sample", "your", "default")
+# As they stand in examples, without whatever is no letter.
+SAMPLE_PASSWORDS = frozenset(
+    {"password", "default", "defaultpassword", "secret", "example", "sample", "changeme", "changethis", "camera"}
+)
+GOOD_PASSWORD = 12
 WORD = re.compile(r"[A-Za-z0-9_-]{1,40}")
 PREFIX = re.compile(r"(?:/[A-Za-z0-9_-]{1,40}){1,4}")
 ORIGIN = re.compile(
@@ -34,6 +39,7 @@ class Environment:
     def __init__(self, env_file: Path) -> None:
         self.env_file = env_file
         self.faults: list[str] = []
+        self.warnings: list[str] = []
         self._env = environ.Env()
         if env_file.is_file():
             environ.Env.read_env(str(env_file), overwrite=False)
@@ -179,6 +185,20 @@ class Environment:
                 name, "empty, too short or a sample; delete the line to have one made", secrets.token_urlsafe(50)
             )
         return key
+
+    def camera_password(self, name: str) -> str:
+        """A password that programs send in a header; the value itself is never repeated."""
+        raw = self.text(name)
+        letters = re.sub(r"[^a-z]", "", raw.lower())
+        if not raw:
+            return ""
+        if letters.removeprefix("your") in SAMPLE_PASSWORDS or letters.startswith("yourdefault"):
+            self.fault(name, "a sample that everybody knows", secrets.token_urlsafe(18))
+        elif not raw.isascii() or not raw.isprintable() or len(raw) > 200:
+            self.fault(name, "not of at most 200 plain letters, digits and signs", secrets.token_urlsafe(18))
+        elif len(raw) < GOOD_PASSWORD:
+            self.warnings.append(f"{name} has fewer than {GOOD_PASSWORD} characters and could be guessed")
+        return raw
 
     def _make_secret(self, name: str) -> str:
         key = secrets.token_urlsafe(50)

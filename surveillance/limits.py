@@ -1,6 +1,8 @@
 """Pure ASGI: refuses large request bodies before Django spools them to disk, even for addresses that do not exist."""
 
+import asyncio
 import json
+from contextlib import suppress
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -9,13 +11,18 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+# What is read, and forgotten at once, of a body that is refused: many clients look for an answer only when all is sent,
+# and a connection closed before that takes the answer with it.
+DRAINED_BYTES = 64 * 1024 * 1024
+DRAINED_SECONDS = 5.0
 
 
 class BodyTooLargeError(Exception):
     """The body has grown past its limit while it was being read."""
 
 
-async def _refuse(send: Send, status: int, code: str, message: str) -> None:
+async def _refuse(send: Send, status: int, code: str, message: str, receive: Receive | None = None) -> None:
+    """Answer with an error. With `receive`, the rest of the body is read for a while before the connection is closed."""
     body = json.dumps({"error": {"code": code, "message": message}}).encode()
     headers = [
         (b"content-type", b"application/json"),
@@ -27,7 +34,21 @@ async def _refuse(send: Send, status: int, code: str, message: str) -> None:
         (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
     ]
     await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+    await send({"type": "http.response.body", "body": body, "more_body": receive is not None})
+    if receive is not None:
+        await _drain(receive)
+        await send({"type": "http.response.body", "body": b""})
+
+
+async def _drain(receive: Receive) -> None:
+    left = DRAINED_BYTES
+    with suppress(TimeoutError):
+        async with asyncio.timeout(DRAINED_SECONDS):
+            while left > 0:
+                message = await receive()
+                left -= len(message.get("body", b""))
+                if message["type"] != "http.request" or not message.get("more_body"):
+                    return
 
 
 def _declared(scope: Scope) -> int | None:
@@ -38,6 +59,10 @@ def _declared(scope: Scope) -> int | None:
     if len(set(values)) > 1 or not values[0].isdigit() or len(values[0]) > 15:
         return None
     return int(values[0])
+
+
+def _words(limit: int) -> str:
+    return f"The body is larger than the {limit} bytes taken here."
 
 
 class BodyLimit:
@@ -57,7 +82,7 @@ class BodyLimit:
             await _refuse(send, 400, "bad_request", "The Content-Length header cannot be read.")
             return
         if declared > limit:
-            await _refuse(send, 413, "too_large", f"The body is larger than the {limit} bytes taken here.")
+            await _refuse(send, 413, "too_large", _words(limit), receive)
             return
         await self._counted(scope, receive, send, limit)
 
@@ -82,4 +107,4 @@ class BodyLimit:
             await self.app(scope, counting_receive, watching_send)
         except BodyTooLargeError:
             if not started:
-                await _refuse(send, 413, "too_large", f"The body is larger than the {limit} bytes taken here.")
+                await _refuse(send, 413, "too_large", _words(limit), receive)

@@ -23,7 +23,7 @@ STORAGE_ROOTS = _env.folders("STORAGE_ROOTS", [MEDIA_ROOT])
 CAMERA_FILES = _env.folder("CAMERA_FILES", MEDIA_ROOT / "camera-files")
 ALLOW_LOOPBACK_CAMERAS = _env.flag("ALLOW_LOOPBACK_CAMERAS", False)
 CSRF_TRUSTED_ORIGINS = _env.origins("CSRF_TRUSTED_ORIGINS")
-CAMERA_PASSWORD = _env.text("CAMERA_PASSWORD")
+CAMERA_PASSWORD = _env.camera_password("CAMERA_PASSWORD")
 PUSH_MAX_BYTES = _env.number("PUSH_MAX_BYTES", 8 * 1024 * 1024, 10_000, 64 * 1024 * 1024)
 PUSH_MAX_PIXELS = _env.number("PUSH_MAX_PIXELS", 24_000_000, 10_000, 100_000_000)
 PUSH_FPS = _env.number("PUSH_FPS", 30, 1, 60)
@@ -34,6 +34,8 @@ ADDUSER_PASSWORD = _env.text("ADDUSER_PASSWORD")
 TIME_ZONE = _env.time_zone("TIME_ZONE", "UTC")
 _database = _env.database("DATABASE_URL", f"sqlite:///{BASE_DIR / 'db.sqlite3'}")
 _env.stop_if_wrong()
+# What is allowed but should not stay so; `serve` says it.
+START_WARNINGS = _env.warnings
 
 # WAL with IMMEDIATE transactions: readers never wait and two writers queue instead of failing. Only the engine
 # checkpoints (camera/engine/rows.py), hence wal_autocheckpoint=0 for everybody else.
@@ -137,6 +139,9 @@ else:
     SECURE_SSL_REDIRECT = True
     # Whether a request came by TLS is what uvicorn takes over from trusted proxies, not what anybody's header says.
     SECURE_REDIRECT_EXEMPT = [r"^healthz$"]
+    if TLS == "local":
+        # Where a device that does not trust the house yet gets its authority.
+        SECURE_REDIRECT_EXEMPT += [r"^tls/"]
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [NONE],

@@ -7,10 +7,11 @@ remembers by itself what is due:
     disk = Disk(deletion)        disk.check()           ids of system events that began, changed or ended: publish them
                                  disk.holds()           {storage path: "disk_full" | …}: into Orders.hold; any thread
     retention = Retention()      retention()            marks what is too old or too much; retention.ask() for at once
+    usage = Usage(deletion)      usage()                keeps the rows of what each hour takes true; usage.stop()
     copies = PlayableCopies()    copies()               makes the H.264 copies that are asked for
                                  copies.stop()          at the engine's end
 
-`camera.engine.keeping.Keeping` holds all four together.
+`camera.engine.keeping.Keeping` holds them together.
 
 Web marks by setting `delete_requested_at`; the engine itself marks what retention takes, by a conditional UPDATE that
 fails for whatever somebody keeps at the same moment. A crash in between leaves a marked row, which is taken up again.
@@ -26,7 +27,9 @@ from django.db.models import Q, QuerySet
 
 from camera import paths
 from camera.engine import files, storages
-from camera.models import Event, Recording
+from camera.engine.hours import EVENTS, hour_in, hour_of
+from camera.engine.still_deletion import StillDeletion
+from camera.models import Event, EventStill, HourUsage, Recording
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +40,10 @@ AGAIN, REFUSED_AGAIN = 60.0, 3600.0
 # A motion event is over after ten minutes; one that is still open then has lost its process.
 _LONGEST_EVENT = timedelta(minutes=15)
 UNWRITTEN = ("", paths.PART)
+# Further pictures of one event that are removed at once.
+_STILLS = 100
+# What uses space: kind, the camera's slug, the hour.
+Touched = tuple[str, str, datetime]
 
 
 def now() -> datetime:
@@ -75,6 +82,9 @@ class Deletion:
         self._batch = batch
         self._recordings: dict[int, float] = {}
         self._events: dict[int, float] = {}
+        # Hours whose rows of usage are to be counted again; whoever has done so takes them out.
+        self.touched: set[Touched] = set()
+        self.stills = StillDeletion(clock, self.touched)
 
     def __call__(self) -> int:
         until = self._clock() + SECONDS
@@ -85,7 +95,7 @@ class Deletion:
         events = Event.objects.exclude(delete_requested_at=None).exclude(pk__in=list(self._events))
         alive = Q(ended_at=None, changed_at__gt=now() - _LONGEST_EVENT) & ~Q(writer="")
         batch = list(events.exclude(alive).order_by("delete_requested_at", "pk")[: self._batch])
-        return went + self.erase_events(batch, until - self._clock())
+        return went + self.erase_events(batch, until - self._clock()) + self.stills()
 
     def pending(self) -> QuerySet[Recording]:
         """What is marked and may go now; a copy that is being made is stopped first (playable.py)."""
@@ -104,6 +114,8 @@ class Deletion:
             Recording.objects.filter(pk__in=[one.pk for one in gone]).exclude(delete_requested_at=None).delete()
             for name, root in {(one.file, one.storage.path) for one in gone}:
                 files.remove_empty_day(root, name)
+            kind = HourUsage.Kind.RECORDINGS.value
+            self.touched |= {(kind, one.camera_slug, hour_of(one.started_at)) for one in gone}
         return len(gone)
 
     def erase_events(self, events: Iterable[Event], seconds: float = SECONDS) -> int:
@@ -127,7 +139,8 @@ class Deletion:
                 if not _remove(storages.home(), [name, name + paths.PART]):
                     self._events[event.pk] = self._clock() + AGAIN
                     return False
-                files.remove_empty_day(storages.home(), name)
+                self._was_removed(name)
+            return self._without_stills(event)
         except paths.UnsafePathError as error:
             logger.error("event %s: its picture is not removed: %s", event.pk, error)
             self._events[event.pk] = self._clock() + REFUSED_AGAIN
@@ -136,7 +149,29 @@ class Deletion:
             logger.warning("event %s: its picture cannot be removed yet: %s", event.pk, error.strerror)
             self._events[event.pk] = self._clock() + AGAIN
             return False
-        return True
+
+    def _without_stills(self, event: Event) -> bool:
+        """Whether none of the pictures that its sender flagged is left. Raises as `_remove`, and UnsafePathError."""
+        some = list(event.stills.order_by("pk").values_list("pk", "image")[:_STILLS])
+        folders: dict[str, list[str]] = {}
+        for _, name in some:
+            if not paths.PICTURE.fullmatch(name):
+                raise paths.UnsafePathError("the row's file name is not one that Fairwatch gives")
+            folders.setdefault(name.rpartition("/")[0], []).append(name)
+        for names in folders.values():
+            if not _remove(storages.home(), [name + end for name in names for end in UNWRITTEN]):
+                self._events[event.pk] = self._clock() + AGAIN
+                return False
+            for name in names:
+                self._was_removed(name)
+        EventStill.objects.filter(pk__in=[pk for pk, _ in some]).delete()
+        return len(some) < _STILLS
+
+    def _was_removed(self, picture: str) -> None:
+        files.remove_empty_day(storages.home(), picture)
+        match, hour = paths.PICTURE.fullmatch(picture), hour_in(EVENTS, picture)
+        if match is not None and hour is not None:
+            self.touched.add((EVENTS, match.group(1), hour))
 
     def _emptied(self, recording: Recording) -> bool:
         """Whether no file of `recording` is left."""

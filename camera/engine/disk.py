@@ -1,8 +1,9 @@
 """Watches the disks that footage lies on: prunes before they fill, and holds recording before they are full.
 
 The floor of a disk is the largest of 5 % of it, 1 GiB and one hour of recording, but never more than a quarter of it
-(docs/decisions/0006-disk-floor.md says why). A little above the floor the oldest recordings are pruned quietly; below
-it there is an alarm; at half of it, when nothing is left to prune, recording is held. It resumes by itself.
+(docs/decisions/0006-disk-floor.md says why). A little above the floor the oldest stills and then the oldest recordings
+are pruned quietly; below it there is an alarm; at half of it, when nothing is left to prune, recording is held. It
+resumes by itself.
 """
 
 import logging
@@ -18,8 +19,9 @@ from django.db.models import Min, Q, QuerySet, Sum
 from camera import ports
 from camera.engine import storages
 from camera.engine.alarms import Alarm
-from camera.engine.deletion import BATCH, Deletion, claim
-from camera.models import Event, Recording, Storage
+from camera.engine.deletion import BATCH, SECONDS, Deletion, claim
+from camera.engine.still_deletion import claim_hours, over, stills
+from camera.models import Event, HourUsage, Recording, Storage
 
 logger = logging.getLogger(__name__)
 
@@ -147,21 +149,47 @@ class Disk:
 
     def _prune(self, disk: Filesystem, floor: int) -> int:
         """Bytes freed. Nothing is given up where even all of it would not let recording go on."""
-        unkept = self._unkept(disk)
+        unkept, old = self._unkept(disk), self._stills(disk)
         left: int = unkept.aggregate(sum=Sum("bytes"))["sum"] or 0
-        coming: int = self._deletion.pending().filter(self._on(disk)).aggregate(sum=Sum("bytes"))["sum"] or 0
+        small: int = old.aggregate(sum=Sum("bytes"))["sum"] or 0
+        coming = self._coming(disk)
         pictures = self._pictures() if disk.has_events else Event.objects.none()
         shown = pictures.count() * _PICTURES if not left and disk.has_events else 0
-        if disk.free + left + coming + shown < RESUME * floor:
+        if disk.free + left + small + coming + shown < RESUME * floor:
             return 0
         if self._clock() < self._paused.get(disk.device, 0.0) and disk.free > STOP * floor:
             return 0
         need = int(ENOUGH * floor) - disk.free - coming
-        if left:
+        freed = 0
+        if small and need > 0:
+            freed = self._prune_stills(disk, old, need)
+            need -= small
+        if left and need > 0:
+            # Measured from the same beginning: the stills' share is in it.
             return self._prune_recordings(disk, unkept, need)
-        if shown and disk.free < floor:
+        if not left and not small and shown and disk.free < floor:
             self._prune_pictures(list(pictures.order_by("started_at", "pk")[:BATCH]))
-        return 0
+        return freed
+
+    def _coming(self, disk: Filesystem) -> int:
+        """Bytes of what is marked and may go at any moment."""
+        found = self._deletion.pending().filter(self._on(disk)).aggregate(sum=Sum("bytes"))["sum"] or 0
+        if disk.has_events:
+            found += self._deletion.stills.pending().aggregate(sum=Sum("bytes"))["sum"] or 0
+        return int(found)
+
+    def _prune_stills(self, disk: Filesystem, old: QuerySet[HourUsage], need: int) -> int:
+        chosen: list[int] = []
+        for pk, size in old.order_by("hour", "pk").values_list("pk", "bytes")[:BATCH]:
+            if need <= 0:
+                break
+            chosen.append(pk)
+            need -= size
+        marked = list(HourUsage.objects.filter(pk__in=claim_hours(chosen)).order_by("hour", "pk"))
+        gone, _ = self._deletion.stills.erase(marked, SECONDS)
+        logger.info("%s: stills of %s of the oldest hours pruned to make room", disk.roots[0], len(gone))
+        before = disk.free
+        return max(0, self._free(disk) - before)
 
     def _prune_recordings(self, disk: Filesystem, unkept: QuerySet[Recording], need: int) -> int:
         chosen: list[int] = []
@@ -191,6 +219,11 @@ class Disk:
     @staticmethod
     def _on(disk: Filesystem) -> Q:
         return Q(storage__in=disk.storages) & ~Q(state__in=(Recording.State.OPEN, Recording.State.MISSING))
+
+    @staticmethod
+    def _stills(disk: Filesystem) -> QuerySet[HourUsage]:
+        """Hours of stills on this disk that are past; they lie beside the pictures of events."""
+        return stills().filter(over(datetime.now(UTC))) if disk.has_events else HourUsage.objects.none()
 
     def _unkept(self, disk: Filesystem) -> QuerySet[Recording]:
         return Recording.objects.remaining().filter(self._on(disk), kept_at=None)

@@ -1,4 +1,4 @@
-"""The engine's housekeeping together: disks, deletion, retention and playable copies, as jobs for the rows thread."""
+"""The engine's housekeeping together, as jobs for the rows thread: disks, deletion, retention, what is made on wish."""
 
 from collections.abc import Callable
 
@@ -6,6 +6,7 @@ from camera.engine.deletion import Deletion
 from camera.engine.disk import Disk
 from camera.engine.playable import PlayableCopies
 from camera.engine.retention import Retention
+from camera.engine.timelapse import TimeLapses
 
 
 class Keeping:
@@ -17,14 +18,16 @@ class Keeping:
         self._disk = Disk(self._deletion)
         self.retention = Retention()
         self._copies = PlayableCopies()
+        self._films = TimeLapses()
 
     def jobs(self) -> list[Callable[[], object]]:
         """Each to be called once a second, and none of them by another thread."""
-        return [self._watch_disks, self._copies, self._deletion, self.retention]
+        return [self._watch_disks, self._copies, self._films, self._deletion, self.retention]
 
     def stop(self) -> None:
-        """End the copy that is being made; call it when the rows thread has ended."""
+        """End the copy and the time-lapse that are being made; call it when the rows thread has ended."""
         self._copies.stop()
+        self._films.stop()
 
     def _watch_disks(self) -> None:
         for event in self._disk.check():

@@ -3,12 +3,7 @@
 A failed copy takes the wish back, so that asking again tries again.
 """
 
-import contextlib
-import json
 import logging
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from datetime import datetime
@@ -17,7 +12,7 @@ from django.db.models import Q
 
 from camera import paths
 from camera.engine import disk, files
-from camera.engine.supervisor import BASE_DIR, camera_environment
+from camera.engine.making import Making
 from camera.models import Recording
 
 logger = logging.getLogger(__name__)
@@ -29,62 +24,17 @@ WRITE_EVERY = 1.0
 LOOK_EVERY = 3.0
 # One that is killed from outside (no memory) is tried so often in all.
 TRIES = 2
-_WHY = 150
 _State = Recording.Playable
 
 
-class Copy:
+class Copy(Making):
     """The process that makes one copy."""
 
     def __init__(self, recording: Recording, now: float) -> None:
         self.pk, self.wanted_at = recording.pk, recording.playable_wanted_at
-        self.root, self.name = recording.storage.path, paths.playable_of(recording.file)
         told = {"source": str(recording.path), "target": str(recording.playable_path)}
-        self.process = subprocess.Popen(  # noqa: S603 (our own interpreter and module)
-            [sys.executable, "-m", "camera.process.playable"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env=camera_environment(),
-            cwd=BASE_DIR,
-            start_new_session=True,
-        )
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        with contextlib.suppress(BrokenPipeError):
-            self.process.stdin.write(json.dumps(told).encode() + b"\n")
-            self.process.stdin.close()
-        os.set_blocking(self.process.stdout.fileno(), False)
-        self.heard = now
-        self.percent = self.written = 0
-        self.why = ""
-        self._rest = b""
-
-    def listen(self, now: float) -> None:
-        """Take in what it has said since."""
-        assert self.process.stdout is not None
-        with contextlib.suppress(BlockingIOError):
-            while data := os.read(self.process.stdout.fileno(), 4096):
-                self.heard = now
-                *lines, self._rest = (self._rest + data)[-4096:].split(b"\n")
-                for line in lines:
-                    self._take(line.decode("utf-8", "replace"))
-
-    def _take(self, line: str) -> None:
-        word, _, rest = line.partition(" ")
-        if word == "percent" and rest.isascii() and rest.isdigit() and len(rest) < 4:
-            self.percent = min(100, int(rest))
-        elif word == "failed":
-            self.why = "".join(one for one in rest if one.isprintable())[:_WHY]
-
-    def end(self) -> None:
-        """Kill it and remove what it has begun."""
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.wait()
-        if self.process.stdout is not None:
-            self.process.stdout.close()
-        with contextlib.suppress(OSError, paths.UnsafePathError):
-            files.remove(self.root, [self.name + paths.PART])
+        root, name = recording.storage.path, paths.playable_of(recording.file)
+        super().__init__("camera.process.playable", told, root, name, now)
 
 
 class PlayableCopies:
@@ -130,7 +80,7 @@ class PlayableCopies:
             Recording.objects.filter(pk=copy.pk).update(playable_percent=copy.percent)
 
     def _ended(self, copy: Copy, code: int) -> None:
-        if code == 0 and _is_there(copy):
+        if code == 0 and copy.is_there:
             self._crashes.pop(copy.pk, None)
             self._finish(copy, _State.READY)
             return
@@ -180,10 +130,3 @@ class PlayableCopies:
         row = Recording.objects.filter(pk=pk)
         row.update(playable=_State.FAILED)
         row.filter(playable_wanted_at=wanted_at).update(playable_wanted_at=None)
-
-
-def _is_there(copy: Copy) -> bool:
-    try:
-        return files.exists(copy.root, copy.name)
-    except paths.UnsafePathError:
-        return False

@@ -9,15 +9,19 @@ import math
 import os
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
-from django.db.models import F, Q, QuerySet, Sum
+from django.db.models import QuerySet
 
-from camera import ports
 from camera.engine import storages
 from camera.engine.deletion import claim, claim_events
-from camera.models import Camera, Event, Recording, Storage
+from camera.engine.selection import DISK_SHARE, GB, Disk, Limits, Selection
+from camera.engine.still_deletion import claim_hours, claim_timelapses, stills
+from camera.models import Event, Recording, Storage, TimeLapse
+
+__all__ = ["DISK_SHARE", "GB", "MOST", "Retention", "disks", "size_of_disk"]
 
 logger = logging.getLogger(__name__)
 
@@ -29,9 +33,6 @@ STEP = 60.0
 CAREFUL_FOR, CAREFUL_EVERY, CAREFUL_SHARE = 24 * 3600.0, 3600.0, 0.1
 # A house that has not worked for so long was off, or its clock is wrong. Seconds.
 QUIET = 2 * 24 * 3600.0
-AHEAD = timedelta(minutes=5)
-GB = 1_000_000_000
-DISK_SHARE = 0.8
 
 
 class Retention:
@@ -60,19 +61,22 @@ class Retention:
         if self._clock() < self._due:
             return 0
         self._due = self._clock() + EVERY
+        self._selection = Selection(Limits.now(), self._now(), disks(self._disk_size), self._home_size())
         room = self._room(Recording.objects.all())
-        marked = self._by_age(room) if self._age_counts() else 0
-        events = self._events() if self._age_counts() else 0
-        if self._careful() and self._age_counts():
+        by_age = self._age_counts()
+        marked = self._by_age(room) if by_age else 0
+        others = [self._events(), self._timelapses(), self._old_stills()] if by_age else [0]
+        if self._careful() and by_age:
             self._age_due = self._clock() + CAREFUL_EVERY
-        marked += self._by_bytes(room - marked)
+        marked += len(claim(one.pk for one in self._selection.too_much(room=room - marked)))
+        others.append(self._too_many_stills(others[-1]))
         if not self._careful():
             storages.alive(self._wall())
-        if max(marked, events) >= MOST:
+        if max(marked, *others) >= MOST:
             self._due = 0.0
-        if marked or events:
-            logger.info("retention marked %s recordings and %s events", marked, events)
-        return marked + events
+        if marked or any(others):
+            logger.info("retention marked %s recordings and %s events, hours of stills and films", marked, sum(others))
+        return marked + sum(others)
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._wall(), UTC)
@@ -98,77 +102,42 @@ class Retention:
     def _age_counts(self) -> bool:
         return not self._careful() or self._clock() >= self._age_due
 
-    def _room(self, rows: QuerySet[Recording] | QuerySet[Event]) -> int:
+    def _room(self, rows: QuerySet[Any]) -> int:
         if not self._careful():
             return MOST
         return min(MOST, math.floor(rows.filter(delete_requested_at=None).count() * CAREFUL_SHARE))
 
     def _by_age(self, room: int) -> int:
-        """Each camera by its own days, the house's where it has none."""
-        policy, marked = ports.policy(), 0
-        own = (
-            Camera.objects.exclude(days_kept=None).order_by("days_kept").values_list("days_kept", flat=True).distinct()
-        )
-        for days in [None, *own]:
-            if days is None:
-                rows = _unkept().filter(Q(camera=None) | Q(camera__days_kept=None))
-            else:
-                rows = _unkept().filter(camera__days_kept=days)
-            old = rows.filter(started_at__lt=self._before(policy.recording_days if days is None else days))
-            marked += len(claim(old.order_by("started_at", "pk").values_list("pk", flat=True)[: room - marked]))
-        return marked
+        return len(claim(self._selection.too_old().values_list("pk", flat=True)[:room]))
 
     def _events(self) -> int:
-        before = self._before(ports.policy().event_days)
-        old = Event.objects.remaining().filter(ended_at__isnull=False, started_at__lt=before)
-        free = old.filter(Q(recording=None) | Q(recording__kept_at=None)).order_by("started_at", "pk")
-        return claim_events(free.values_list("pk", flat=True)[: self._room(Event.objects.all())])
+        return claim_events(self._selection.events().values_list("pk", flat=True)[: self._room(Event.objects.all())])
 
-    def _before(self, days: int) -> datetime:
-        try:
-            return self._now() - timedelta(days=days)
-        except OverflowError:
-            return datetime.min.replace(tzinfo=UTC)
+    def _timelapses(self) -> int:
+        room = self._room(TimeLapse.objects.all())
+        return claim_timelapses(self._selection.timelapses().values_list("pk", flat=True)[:room])
 
-    def _by_bytes(self, room: int) -> int:
-        """Each camera's limit, then the house's, or that of the disks where the house sets none."""
-        marked = 0
-        limited = Camera.objects.exclude(gigabytes_kept=None).annotate(
-            used=Sum("recordings__bytes", filter=_counts("recordings__"))
-        )
-        over = limited.filter(used__gt=F("gigabytes_kept") * GB)
-        for pk, own, used in over.values_list("pk", "gigabytes_kept", "used"):
-            marked += self._oldest(_unkept().filter(camera=pk), used - (own or 0) * GB, room - marked)
-        most = ports.policy().gigabytes
-        if most is not None:
-            used = Recording.objects.filter(_counts()).aggregate(sum=Sum("bytes"))["sum"] or 0
-            return marked + self._oldest(_unkept(), used - most * GB, room - marked)
-        for ids, size in self._disks():
-            used = Recording.objects.filter(_counts(), storage__in=ids).aggregate(sum=Sum("bytes"))["sum"] or 0
-            marked += self._oldest(_unkept().filter(storage__in=ids), used - DISK_SHARE * size, room - marked)
-        return marked
+    def _old_stills(self) -> int:
+        old = self._selection.old_stills().values_list("pk", flat=True)
+        return len(claim_hours(old[: self._room(stills())]))
 
-    def _oldest(self, rows: QuerySet[Recording], excess: float, room: int) -> int:
-        """Mark the oldest until `excess` bytes are marked. What lies in the future is left."""
-        if excess <= 0 or room <= 0:
-            return 0
-        chosen: list[int] = []
-        past = rows.filter(started_at__lte=self._now() + AHEAD).exclude(state=Recording.State.MISSING)
-        for pk, size in past.order_by("started_at", "pk").values_list("pk", "bytes")[:room]:
-            if excess <= 0:
-                break
-            chosen.append(pk)
-            excess -= size
-        return len(claim(chosen))
+    def _too_many_stills(self, gone: int) -> int:
+        room = max(0, self._room(stills()) - gone)
+        return len(claim_hours(self._selection.too_many_stills(room=room))) if room else 0
 
-    def _disks(self) -> list[tuple[list[int], int]]:
-        """The storages on each disk, and the disk's size in bytes."""
-        disks: dict[int, tuple[list[int], int]] = {}
-        for pk, path in Storage.objects.values_list("pk", "path"):
-            found = self._disk_size(path)
-            if found is not None:
-                disks.setdefault(found[0], ([], found[1]))[0].append(pk)
-        return list(disks.values())
+    def _home_size(self) -> int | None:
+        found = self._disk_size(storages.home())
+        return found[1] if found is not None else None
+
+
+def disks(size_of: Callable[[str], tuple[int, int] | None]) -> list[Disk]:
+    """The disks on which storages lie; those that cannot be reached are left out."""
+    found: dict[int, Disk] = {}
+    for pk, path in Storage.objects.values_list("pk", "path"):
+        one = size_of(path)
+        if one is not None:
+            found.setdefault(one[0], Disk([], one[1])).storages.append(pk)
+    return list(found.values())
 
 
 def size_of_disk(folder: str) -> tuple[int, int] | None:
@@ -179,14 +148,3 @@ def size_of_disk(folder: str) -> tuple[int, int] | None:
     except OSError:
         return None
 
-
-def _unkept() -> QuerySet[Recording]:
-    """What retention may take."""
-    rows = Recording.objects.remaining().filter(kept_at=None)
-    return rows.exclude(state=Recording.State.OPEN)
-
-
-def _counts(prefix: str = "") -> Q:
-    """What uses space and is not about to go."""
-    lost = Q(**{f"{prefix}state": Recording.State.MISSING})
-    return ~Q(**{f"{prefix}delete_requested_at__isnull": False}) & ~lost

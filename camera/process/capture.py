@@ -1,6 +1,7 @@
 """Reads the source for as long as the process lives: `run` holds the retry policy, `run_once` the work."""
 
 import logging
+import math
 import random
 import threading
 from collections.abc import Callable, Sequence
@@ -20,8 +21,8 @@ LONGEST_WAIT = 60.0
 GOOD_AFTER = 30.0
 # Cameras lock an account after a few wrong passwords: ask seldom. Seconds.
 LOGIN_WAIT = 30.0
-# A film in a loop and a drawing repeat themselves by nature.
-_NEVER_FROZEN = frozenset({"file", "pattern"})
+# A film in a loop and a drawing repeat themselves by nature, and whoever sends a picture again means to.
+_NEVER_FROZEN = frozenset({"file", "pattern", "push"})
 
 
 class PacketSink(Protocol):
@@ -132,10 +133,16 @@ class Capture:
                 error = SourceError(Reason.BAD_STREAM, f"reading it failed ({type(unknown).__name__})")
             if self.stop.is_set():
                 return
-            wait = self._backoff.next(self._keeper.online_seconds(), error.reason)
+            wait = self._wait(error.reason)
             self._keeper.failed(error)
             logger.info("%s; next try in %.1f s", error, wait)
             self._clock.wait(self.stop, wait)
+
+    def _wait(self, reason: Reason) -> float:
+        """Seconds to wait before the next try."""
+        if self._config.kind == "push" and reason == Reason.NO_SIGNAL:
+            return 0.0  # to open it is to wait for its next picture, which must find the door open
+        return self._backoff.next(self._keeper.online_seconds(), reason)
 
     def run_once(self) -> None:
         """Open the source and pass its packets on until it breaks. Raises SourceError."""
@@ -169,4 +176,6 @@ class Capture:
 
 def silence(config: SourceConfig, timeouts: Timeouts) -> float:
     """Seconds without a picture that are a fault; a camera that is asked seldom may stay quiet for three questions."""
+    if config.kind == "push":
+        return math.inf  # its source counts by itself, and calls it by another name
     return max(timeouts.silence, 3 / max(config.poll_fps, 0.01)) if config.kind == "http" else timeouts.silence

@@ -80,7 +80,7 @@ def copy(source: Path, target: Path, progress: Progress) -> None:
     try:
         # What an earlier attempt left.
         part.unlink(missing_ok=True)
-        with _ordinary(source) as read, part.open("xb") as written:
+        with ordinary(source) as read, part.open("xb") as written:
             options = {"codec_whitelist": CODECS, "protocol_whitelist": "file"}
             with (
                 av.open(read, "r", format="mp4", options=options) as given,
@@ -90,7 +90,7 @@ def copy(source: Path, target: Path, progress: Progress) -> None:
             written.flush()
             os.fsync(written.fileno())
         part.rename(target)
-        _sync(target.parent)
+        sync(target.parent)
     except (OSError, ValueError, av.FFmpegError) as error:
         raise CopyError(_why(error)) from None
     finally:
@@ -106,7 +106,7 @@ def _why(error: Exception) -> str:
     return f"the recording could not be read ({type(error).__name__})"
 
 
-def _ordinary(path: Path) -> IO[bytes]:
+def ordinary(path: Path) -> IO[bytes]:
     """An ordinary file opened for reading, no link followed. Raises OSError."""
     handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     if not stat.S_ISREG(os.fstat(handle).st_mode):
@@ -115,7 +115,8 @@ def _ordinary(path: Path) -> IO[bytes]:
     return os.fdopen(handle, "rb")
 
 
-def _sync(folder: Path) -> None:
+def sync(folder: Path) -> None:
+    """Make sure that the names in `folder` are on the disk. Raises OSError."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(handle)

@@ -5,11 +5,14 @@ import re
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Protocol, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 from camera.addresses import Address, AddressError, parse_source
 from camera.loading import LOADING
 from camera.packets import AudioPacket, Packet, Reason, SourceConfig, SourceError, StreamInfo
+
+if TYPE_CHECKING:
+    from camera.sources.push import Inbox
 
 KINDS: dict[str, str] = {
     "rtsp": "camera.sources.rtsp:open_rtsp",
@@ -17,6 +20,7 @@ KINDS: dict[str, str] = {
     "v4l2": "camera.sources.v4l2:open_device",
     "file": "camera.sources.video_file:open_file",
     "pattern": "camera.sources.pattern:open_pattern",
+    "push": "camera.sources.push:open_push",
 }
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
@@ -47,11 +51,12 @@ class Timeouts:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What an opener gets. `stop` ends every wait."""
+    """What an opener gets. `stop` ends every wait. `inbox`: where pictures arrive that are sent here, if anywhere."""
 
     config: SourceConfig
     stop: threading.Event
     timeouts: Timeouts = Timeouts()
+    inbox: "Inbox | None" = None
 
     def wait(self, seconds: float) -> bool:
         """Sleep; True when it is time to end."""
@@ -61,7 +66,9 @@ class Request:
 Opener = Callable[[Request], Source]
 
 
-def open_source(config: SourceConfig, stop: threading.Event, timeouts: Timeouts | None = None) -> Source:
+def open_source(
+    config: SourceConfig, stop: threading.Event, timeouts: Timeouts | None = None, inbox: "Inbox | None" = None
+) -> Source:
     """Open the source described by `config`. Raises SourceError; its detail never holds a credential."""
     if config.kind not in KINDS:
         raise SourceError(Reason.REFUSED, "there is no such kind of camera")
@@ -74,7 +81,7 @@ def open_source(config: SourceConfig, stop: threading.Event, timeouts: Timeouts 
             opener = cast(Opener, getattr(importlib.import_module(module), name))
     except ImportError as error:
         raise SourceError(Reason.NOT_FOUND, f"a library for this kind of camera is missing ({error.name})") from None
-    return opener(Request(config, stop, timeouts or Timeouts()))
+    return opener(Request(config, stop, timeouts or Timeouts(), inbox))
 
 
 def every(source: Source) -> float:

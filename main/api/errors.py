@@ -21,6 +21,7 @@ CODES = {
     405: "method_not_allowed",
     409: "conflict",
     413: "too_large",
+    408: "too_slow",
     415: "unsupported_media_type",
     429: "too_many_requests",
     503: "engine_down",

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import wraps
+from inspect import iscoroutinefunction
 from typing import Any
 
 from django.contrib.auth.decorators import login_not_required
@@ -21,8 +22,11 @@ View = Callable[..., HttpResponse]
 def guarded(view: View, ask_who: bool = False) -> View:
     """`view` outside the redirect to the log-in page, with errors as JSON; `ask_who`: for people of the house only.
 
-    CSRF is checked where the log-in session is taken (main/api/auth.py), for a token needs none.
+    CSRF is checked where the log-in session is taken (main/api/auth.py), for a token needs none. A view that is a
+    coroutine stays one; `ask_who` is not for these.
     """
+    if iscoroutinefunction(view):
+        return _guarded_coroutine(view)
 
     @csrf_exempt
     @login_not_required
@@ -31,16 +35,33 @@ def guarded(view: View, ask_who: bool = False) -> View:
         try:
             if ask_who:
                 actor_of(request)
-            response = view(request, *args, **kwargs)
+            return _told(view(request, *args, **kwargs))
         except Exception as exception:  # noqa: BLE001 (the top of the API: whatever happens is told in its shape)
             return errors.reply_to(exception)
-        if isinstance(response, HttpResponseNotAllowed):
-            allowed = response["Allow"]
-            response = errors.error_response(405, f"Only {allowed} here.")
-            response["Allow"] = allowed
-        return response
 
     return wrapper
+
+
+def _guarded_coroutine(view: Callable[..., Any]) -> View:
+    @csrf_exempt
+    @login_not_required
+    @wraps(view)
+    async def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            return _told(await view(request, *args, **kwargs))
+        except Exception as exception:  # noqa: BLE001 (as above)
+            return errors.reply_to(exception)
+
+    return wrapper  # type: ignore[return-value]
+
+
+def _told(response: HttpResponse) -> HttpResponse:
+    """The response, with the library's 405 in the API's shape."""
+    if isinstance(response, HttpResponseNotAllowed):
+        allowed = response["Allow"]
+        response = errors.error_response(405, f"Only {allowed} here.")
+        response["Allow"] = allowed
+    return response
 
 
 def nothing_here(request: HttpRequest) -> HttpResponse:

@@ -23,6 +23,16 @@ class Migration(migrations.Migration):
             ),
         ),
         migrations.AddField(
+            model_name="viewingsession",
+            name="footage",
+            field=models.CharField(
+                blank=True,
+                choices=[("", "a recording"), ("stills", "stills"), ("timelapse", "a time-lapse")],
+                default="",
+                max_length=10,
+            ),
+        ),
+        migrations.AddField(
             model_name="sitesettings",
             name="videostream_open",
             field=models.BooleanField(default=None, editable=False, null=True),

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Concatenate, ParamSpec
 
+from django.core.exceptions import DisallowedHost
 from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import render
@@ -14,6 +15,8 @@ from django.urls import reverse
 from main.api.errors import busy_response
 
 P = ParamSpec("P")
+# Of a host name that is repeated to whoever sent it.
+LONGEST_NAME = 100
 View = Callable[Concatenate[HttpRequest, P], HttpResponse]
 
 
@@ -23,7 +26,10 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    return _alone("400.html", 400)
+    """Where the house was asked for by a name it does not know, the page repeats that name and nothing else."""
+    asked = request.META.get("HTTP_HOST", "") if isinstance(exception, DisallowedHost) else None
+    words = None if asked is None else "".join(sign for sign in str(asked) if sign.isprintable())[:LONGEST_NAME]
+    return _alone("400.html", 400, {"asked": words})
 
 
 def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
@@ -66,6 +72,6 @@ def server_error(request: HttpRequest) -> HttpResponse:
     return reply
 
 
-def _alone(template: str, status: int) -> HttpResponse:
+def _alone(template: str, status: int, context: dict[str, object] | None = None) -> HttpResponse:
     """A page that asks neither the database nor the request: both may be what is broken."""
-    return HttpResponse(render_to_string(template), status=status)
+    return HttpResponse(render_to_string(template, context), status=status)

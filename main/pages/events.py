@@ -7,6 +7,7 @@ from typing import Any
 from asgiref.sync import sync_to_async
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
+from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
@@ -14,13 +15,16 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
 from camera import ports
-from camera.access import Actor, event_for, rights_on
+from camera.access import Actor, event_for, rights_on, rights_on_lost
 from camera.models import Detect, Event, Right
 from camera.paths import UnsafePathError
-from main import event_words
+from main import acknowledging, event_words
+from main.acknowledging import ASKING, AcknowledgeForm, may_acknowledge
 from main.actors import session_actor, stream_actor
 from main.event_filter import EventFilter, after, cursor, url
 from main.pages.context import ALARMS
+from main.pages.errors import post_only
+from main.pages.event_stills import stills_of
 from main.pages.files import PICTURE, unauthorised
 from main.pages.logs import Chip, day_words
 from main.serving.ranges import NoFileError, StoredFile, file_reply
@@ -63,17 +67,39 @@ def event(request: HttpRequest, pk: int) -> HttpResponse:
     found = event_for(actor, pk, Right.PLAYBACK)
     if request.GET.get("part") == "card":
         return _one_card(request, actor, pk)
-    rights = rights_on(actor, found.camera) if found.camera else frozenset(Right.values)
-    context = {
+    return render(request, "event.html", _context(request, actor, found, AcknowledgeForm({"note": found.note})))
+
+
+def _context(request: HttpRequest, actor: Actor, found: Event, form: AcknowledgeForm) -> dict[str, Any]:
+    rights = rights_on(actor, found.camera) if found.camera else rights_on_lost(actor)
+    return {
         "card": _card(found),
         "event": found,
+        "stills": stills_of(found, request.GET.get("stills", "")),
+        "form": form,
+        "asks": found.kind in ASKING,
+        "may_acknowledge": may_acknowledge(actor),
         "may_export": Right.EXPORT in rights,
         "may_manage": Right.MANAGE in rights,
         "may_watch": Right.WATCH in rights and found.camera is not None,
         "alarm": ALARMS.get(found.label, "") if found.kind == Event.Kind.SYSTEM and found.ended_at is None else "",
         **_neighbours(actor, found),
     }
-    return render(request, "event.html", context)
+
+
+@post_only("events")
+def acknowledge(request: HttpRequest, pk: int) -> HttpResponse:
+    """Somebody has seen to it; said again the note is changed. A note that is wrong is shown with what is wrong."""
+    actor = session_actor(request)
+    found = event_for(actor, pk, Right.PLAYBACK)
+    if not may_acknowledge(actor):
+        raise PermissionDenied("You may see this event, but not acknowledge it: members of the house do.")
+    form = AcknowledgeForm(request.POST)
+    if not form.is_valid():
+        return render(request, "event.html", _context(request, actor, found, form), status=400)
+    acknowledging.acknowledge(actor, found, form.cleaned_data["note"])
+    messages.success(request, "The note is changed." if found.acknowledged_at else "The event is acknowledged.")
+    return redirect("event", found.pk)
 
 
 @login_not_required
@@ -85,7 +111,7 @@ async def image(request: HttpRequest, pk: int) -> HttpResponseBase:
 
 def _image(request: HttpRequest, pk: int) -> HttpResponseBase:
     actor, _ = stream_actor(request)
-    if actor.user_id is None:
+    if not actor.is_known:
         return unauthorised()
     take_away = request.GET.get("download") == "1"
     found = event_for(actor, pk, Right.PLAYBACK)

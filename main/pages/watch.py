@@ -1,8 +1,8 @@
 """One camera live: its page, its MJPEG stream and its newest picture."""
 
 import time
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractContextManager, aclosing, nullcontext
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -18,14 +18,14 @@ from camera.access import camera_for, rights_on
 from camera.live import mjpeg
 from camera.live.feed import Bell, Picture
 from camera.live.hub import Hub, current_hub, running_hub
-from camera.models import Right
+from camera.models import Camera, Right
 from camera.packets import REASON_TEXT, CameraState, Reason, StateName
 from main import viewings
 from main.actors import Login, session_actor, stream_actor
 from main.pages.wall import told
 from main.pages.watch_parts import recording_context, today_context
 from main.presence import Watch
-from main.viewings import FRAME_PAGE, Transport
+from main.viewings import FRAME_PAGE, Transport, Visitor
 from main.watchers import current_watchers, running_watchers
 
 Reply = TypeVar("Reply", bound=HttpResponseBase)
@@ -79,21 +79,29 @@ async def stream(request: HttpRequest, slug: str) -> HttpResponseBase:
     if admitted is None:
         return _unauthorised()
     if request.method == "HEAD":
-        return _live(HttpResponse(content_type=mjpeg.CONTENT_TYPE))
-    bell = Bell()
-    viewer = Watch(admitted.login, bell, admitted.camera)
-    body = _stream(await running_hub(), viewer, admitted.session, bell)
-    return _live(StreamingHttpResponse(body, content_type=mjpeg.CONTENT_TYPE))
+        return live_reply(HttpResponse(content_type=mjpeg.CONTENT_TYPE))
+    viewer = Watch(admitted.login, Bell(), admitted.camera)
+    return live_reply(stream_reply(await running_hub(), viewer, admitted.session))
 
 
-async def _stream(hub: Hub, viewer: Watch, session: int | None, bell: Bell) -> AsyncGenerator[bytes, None]:
+def stream_reply(
+    hub: Hub, viewer: Watch, session: int | None, guard: Callable[[Watch], AbstractContextManager[object]] = nullcontext
+) -> StreamingHttpResponse:
+    """The camera of `viewer` as MJPEG until it is ended, which `guard` may do as well; `session`: the row it joined."""
+    return StreamingHttpResponse(_stream(hub, viewer, session, guard), content_type=mjpeg.CONTENT_TYPE)
+
+
+async def _stream(
+    hub: Hub, viewer: Watch, session: int | None, guard: Callable[[Watch], AbstractContextManager[object]]
+) -> AsyncGenerator[bytes, None]:
     watchers = running_watchers()
     watchers.attach(viewer, session)
     try:
         assert viewer.camera is not None
-        async with aclosing(mjpeg.parts(hub, viewer.camera, viewer, bell)) as parts:
-            async for part in parts:
-                yield part
+        with guard(viewer):
+            async with aclosing(mjpeg.parts(hub, viewer.camera, viewer, viewer.bell)) as parts:
+                async for part in parts:
+                    yield part
     finally:
         watchers.detach(viewer)
 
@@ -107,23 +115,25 @@ async def frame(request: HttpRequest, slug: str) -> HttpResponse:
     if admitted is None:
         return _unauthorised()
     hub = await running_hub()
-    picture = await _newest(hub, admitted.camera)
+    picture = await newest(hub, admitted.camera)
     if request.method == "GET":
         watchers.frame_asked(admitted.key, admitted.session, len(picture.frame.data) if picture else 0)
     if picture is None:
-        return _live(_no_picture(hub, hub.state(admitted.camera)))
+        return live_reply(_no_picture(hub, hub.state(admitted.camera)))
     response = HttpResponse(picture.frame.data, content_type="image/jpeg")
     response["X-Timestamp"] = f"{picture.frame.captured_at:.6f}"
-    return _live(response)
+    return live_reply(response)
 
 
-async def _newest(hub: Hub, camera: int) -> Picture | None:
-    """The newest live picture; waits for the first one, unless the camera is known to be away."""
+async def newest(hub: Hub, camera: int, *, slow: bool = False) -> Picture | None:
+    """The newest live picture; waits for the first one, unless the camera is known to be away.
+
+    `slow`: also one too old to be called live, while its camera is not away."""
     feed, bell = hub.feed(camera), Bell()
     deadline = time.monotonic() + FRAME_WAIT
     with feed.listening(bell):
         while True:
-            picture = hub.live(feed)
+            picture = hub.live(feed) or (feed.newest if slow else None)
             left = deadline - time.monotonic()
             away = hub.state(camera).state in (StateName.OFFLINE, StateName.PAUSED, StateName.DISABLED)
             if picture is not None or left <= 0 or away:
@@ -134,17 +144,22 @@ async def _newest(hub: Hub, camera: int) -> Picture | None:
 def _admit(request: HttpRequest, slug: str, page: str, transport: str) -> Admitted | None:
     """Everything that reads or writes the database, in one go; None for nobody. Raises Http404 and PermissionDenied."""
     actor, login = stream_actor(request)
-    if actor.user_id is None:
+    if not actor.is_known:
         return None
     camera = camera_for(actor, slug, Right.WATCH)
-    key = viewings.viewing_key(actor, page, camera.pk)
+    return admit(request, viewings.visitor_of(request, actor, login), camera, page, transport)
+
+
+def admit(request: HttpRequest, visitor: Visitor, camera: Camera, page: str, transport: str) -> Admitted:
+    """Write that one who may watch the camera does so, where there is anything new to write."""
+    key = viewings.viewing_key(visitor.actor, page, camera.pk)
     if request.method == "HEAD" or (transport == Transport.FRAME and current_watchers().frame_open(key)):
-        return Admitted(camera.pk, login, None, key)
-    session = viewings.join(viewings.visitor_of(request, actor, login), camera, page, transport)
-    return Admitted(camera.pk, login, session.pk, key)
+        return Admitted(camera.pk, visitor.login, None, key)
+    return Admitted(camera.pk, visitor.login, viewings.join(visitor, camera, page, transport).pk, key)
 
 
-def _live(response: Reply) -> Reply:
+def live_reply(response: Reply) -> Reply:
+    """Nobody on the way keeps or gathers it."""
     response["Cache-Control"] = NEVER_KEPT
     response["X-Accel-Buffering"] = "no"
     return response

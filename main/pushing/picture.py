@@ -22,13 +22,20 @@ class Pushed:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the sender is told. `status` 202: the engine has the picture; a flagged one's still and row are stored."""
+    """What the sender is told. `status` 202: the engine has the picture; a flagged one's still and row are stored.
+
+    `event`: the uid of the event a flagged picture belongs to; `late`: it is kept and not shown as live.
+    """
 
     status: int
     code: str = ""
     message: str = ""
     # Pictures a second that are taken from this sender.
     rate: float = 0.0
+    event: str = ""
+    late: bool = False
+    # Whole seconds after which trying again makes sense; 0: nothing is said of it.
+    retry_after: int = 0
 
     @property
     def taken(self) -> bool:

@@ -1,7 +1,15 @@
-"""TLS=local: a certificate authority of the house's own and a server certificate for its names, kept in RUN_DIR/tls."""
+"""TLS=local: a certificate authority of the house's own and a server certificate for its names, kept in RUN_DIR/tls.
 
+Devices trust the authority once; server certificates are renewed under it without anybody noticing. Both keys are
+readable by this user alone and never served.
+"""
+
+import fcntl
 import ipaddress
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,53 +19,135 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 AUTHORITY_DAYS = 3650
-# Phones refuse server certificates that are valid for much longer than a year.
+# Phones and browsers refuse server certificates that are valid for more than 397 days.
 SERVER_DAYS = 390
 RENEW_DAYS = 30
+# A Pi without a clock may be an hour behind.
+EARLIER = timedelta(days=1)
 
 
-def ensure_certificates(folder: Path, hosts: list[str]) -> tuple[Path, Path, Path]:
-    """(authority, certificate, key) as PEM files in `folder`; made or renewed where missing, old or for other hosts."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    authority_file, certificate_file, key_file = folder / "ca.crt", folder / "server.crt", folder / "server.key"
-    authority, authority_key = _authority(authority_file, folder / "ca.key")
+class CertificateError(Exception):
+    """The certificates cannot be made or kept; the message says which folder and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Certificates:
+    """The files, all PEM, and what people compare."""
+
+    authority: Path
+    certificate: Path
+    key: Path
+    fingerprint: str
+
+
+def ensure_certificates(folder: Path, hosts: list[str]) -> Certificates:
+    """The certificates in `folder`; made or renewed where missing, damaged, old or for other hosts.
+
+    Several processes may ask at once. Raises CertificateError where the folder cannot be written.
+    """
+    try:
+        with _alone(folder):
+            return _ensure(folder, hosts)
+    except OSError as error:
+        raise CertificateError(
+            f"the certificates cannot be kept in {folder}: {error.strerror or error}. "
+            "Make it writable for the user Fairwatch runs as, or set RUN_DIR to another folder."
+        ) from None
+
+
+def authority_of(folder: Path) -> x509.Certificate | None:
+    """The authority in `folder`, without its key; None where there is none (yet)."""
+    try:
+        return x509.load_pem_x509_certificate((folder / "ca.crt").read_bytes())
+    except (OSError, ValueError):
+        return None
+
+
+def fingerprint(certificate: x509.Certificate) -> str:
+    """SHA-256 as every device shows it: pairs of hex digits."""
+    return certificate.fingerprint(hashes.SHA256()).hex(":").upper()
+
+
+def _ensure(folder: Path, hosts: list[str]) -> Certificates:
+    authority, authority_key = _authority(folder / "ca.crt", folder / "ca.key")
+    certificate_file, key_file = folder / "server.crt", folder / "server.key"
     if not _still_good(certificate_file, key_file, hosts, authority):
         key = ec.generate_private_key(ec.SECP256R1())
         certificate = _server_certificate(hosts, key.public_key(), authority, authority_key)
         _write(key_file, _key_pem(key))
         _write(certificate_file, certificate.public_bytes(serialization.Encoding.PEM))
-    return authority_file, certificate_file, key_file
+    return Certificates(folder / "ca.crt", certificate_file, key_file, fingerprint(authority))
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(folder / "lock", os.O_WRONLY | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _names(hosts: list[str]) -> list[x509.GeneralName]:
-    names: list[x509.GeneralName] = []
+    """What a certificate for `hosts` is made out to; as in ALLOWED_HOSTS `.name` means the name and all below it."""
+    names: dict[x509.GeneralName, None] = {}
     for host in hosts:
-        try:
-            names.append(x509.IPAddress(ipaddress.ip_address(host.strip("[]"))))
-        except ValueError:
-            names.append(x509.DNSName(("*" + host if host.startswith(".") else host).encode("idna").decode()))
-    return names
+        with suppress(ValueError):
+            names[x509.IPAddress(ipaddress.ip_address(host.strip("[]")))] = None
+            continue
+        plain = host.strip(".").lower()
+        for name in (plain, "*." + plain) if host.startswith(".") else (plain,):
+            # A name that is too long for the network's name service cannot be asked for either.
+            with suppress(UnicodeError):
+                names[x509.DNSName(name.encode("idna").decode())] = None
+    return list(names) or [x509.DNSName("localhost")]
 
 
 def _still_good(certificate_file: Path, key_file: Path, hosts: list[str], authority: x509.Certificate) -> bool:
-    if not certificate_file.exists() or not key_file.exists():
+    pair = _load(certificate_file, key_file)
+    if pair is None:
         return False
-    certificate = x509.load_pem_x509_certificate(certificate_file.read_bytes())
-    if certificate.not_valid_after_utc - datetime.now(UTC) < timedelta(days=RENEW_DAYS):
+    certificate, now = pair[0], datetime.now(UTC)
+    if certificate.not_valid_after_utc - now < timedelta(days=RENEW_DAYS) or certificate.not_valid_before_utc > now:
         return False
-    held = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    return set(held) == set(_names(hosts)) and certificate.issuer == authority.subject
+    try:
+        certificate.verify_directly_issued_by(authority)
+        held = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except Exception:
+        # Whatever is wrong with it, another one is made.
+        return False
+    return set(held) == set(_names(hosts))
+
+
+def _load(file: Path, key_file: Path) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey] | None:
+    """A certificate and its own key; None where one is missing, damaged or not the other's."""
+    try:
+        certificate = x509.load_pem_x509_certificate(file.read_bytes())
+        key = serialization.load_pem_private_key(key_file.read_bytes(), None)
+    except FileNotFoundError:
+        return None
+    except (ValueError, TypeError):
+        return None
+    if not isinstance(key, ec.EllipticCurvePrivateKey) or certificate.public_key() != key.public_key():
+        return None
+    return certificate, key
 
 
 def _authority(file: Path, key_file: Path) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
-    if file.exists() and key_file.exists():
-        key = serialization.load_pem_private_key(key_file.read_bytes(), None)
-        if isinstance(key, ec.EllipticCurvePrivateKey):
-            return x509.load_pem_x509_certificate(file.read_bytes()), key
+    pair = _load(file, key_file)
+    if pair is not None and _is_authority(pair[0]):
+        return pair
+    for old in (file, key_file):
+        # Somebody may have put it there with care.
+        if old.exists():
+            old.replace(old.with_name(old.name + ".replaced"))
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"Fairwatch house authority {os.urandom(3).hex()}")])
+    now = datetime.now(UTC)
     certificate = (
-        _builder(name, name, key.public_key(), AUTHORITY_DAYS)
+        _builder(name, name, key.public_key(), now + timedelta(days=AUTHORITY_DAYS))
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(_usage(signs=True), critical=True)
         .sign(key, hashes.SHA256())
@@ -67,36 +157,55 @@ def _authority(file: Path, key_file: Path) -> tuple[x509.Certificate, ec.Ellipti
     return certificate, key
 
 
+def _is_authority(certificate: x509.Certificate) -> bool:
+    """Whether it may sign, and lasts longer than the server certificates that are still to be made under it."""
+    try:
+        signs = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    except (x509.ExtensionNotFound, ValueError):
+        return False
+    return signs and certificate.not_valid_after_utc - datetime.now(UTC) > timedelta(days=RENEW_DAYS)
+
+
 def _server_certificate(
     hosts: list[str],
     public_key: ec.EllipticCurvePublicKey,
     authority: x509.Certificate,
     authority_key: ec.EllipticCurvePrivateKey,
 ) -> x509.Certificate:
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, hosts[0][:64])])
+    names = _names(hosts)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, str(names[0].value)[:64])])
+    until = min(datetime.now(UTC) + timedelta(days=SERVER_DAYS), authority.not_valid_after_utc)
     return (
-        _builder(name, authority.subject, public_key, SERVER_DAYS)
+        _builder(name, authority.subject, public_key, until)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(signs=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-        .add_extension(x509.SubjectAlternativeName(_names(hosts)), critical=False)
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
+        .add_extension(_issuer(authority, authority_key), critical=False)
         .sign(authority_key, hashes.SHA256())
     )
 
 
+def _issuer(authority: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> x509.AuthorityKeyIdentifier:
+    try:
+        own = authority.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+    except x509.ExtensionNotFound:
+        return x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key())
+    return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(own)
+
+
 def _builder(
-    subject: x509.Name, issuer: x509.Name, public_key: ec.EllipticCurvePublicKey, days: int
+    subject: x509.Name, issuer: x509.Name, public_key: ec.EllipticCurvePublicKey, until: datetime
 ) -> x509.CertificateBuilder:
-    now = datetime.now(UTC)
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(issuer)
         .public_key(public_key)
         .serial_number(x509.random_serial_number())
-        # A Pi without a clock may be an hour behind.
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=days))
+        .not_valid_before(datetime.now(UTC) - EARLIER)
+        .not_valid_after(until)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
     )
 
 
@@ -114,6 +223,12 @@ def _key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
 
 
 def _write(path: Path, data: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    """All of it or nothing, readable by this user alone."""
+    part = path.with_name(path.name + ".part")
+    part.unlink(missing_ok=True)
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as handle:
         handle.write(data)
+        handle.flush()
+        os.fsync(handle.fileno())
+    part.replace(path)

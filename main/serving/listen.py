@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import segno
 
+from main.serving.certificates import Certificates
 from surveillance.environment import machine_addresses
 
 SEND_BUFFER = 262_144
@@ -52,14 +53,25 @@ def base_url(host: str, port: int, tls: str) -> str:
 
 
 def announce(base: str, secret: str | None, say: Callable[[str], object]) -> None:
-    """Tell where the house is and, before it is set up, the one-time link with its QR code."""
+    """Tell where the house is, with a QR code: of the one-time link before it is set up, then of the https address."""
     say(f"\nFairwatch is at {base}/")
-    if secret is None:
-        return
-    link = f"{base}/setup/{secret}/"
-    say(f"It has no owner yet. Open this link once to become the owner:\n  {link}\n")
-    qr = segno.make(link, error="l")
-    say("\n".join(qr_lines(qr.matrix)))
+    if secret is not None:
+        link = f"{base}/setup/{secret}/"
+        say(f"It has no owner yet. Open this link once to become the owner:\n  {link}\n")
+        say_qr(link, say)
+    elif base.startswith("https:"):
+        say_qr(f"{base}/", say)
+
+
+def announce_authority(base: str, certificates: Certificates, say: Callable[[str], object]) -> None:
+    """Tell how a device comes to trust the house (TLS=local)."""
+    say(f"A device trusts it after one step, once: open {base.replace('https:', 'http:')}/tls/ there and follow it.")
+    say(f"The certificate to install is {certificates.authority}")
+    say(f"Its SHA-256 fingerprint, to compare:\n  {certificates.fingerprint}")
+
+
+def say_qr(link: str, say: Callable[[str], object]) -> None:
+    say("\n".join(qr_lines(segno.make(link, error="l").matrix)))
 
 
 def qr_lines(matrix: tuple[bytearray, ...]) -> list[str]:

@@ -19,10 +19,10 @@ from django.db.migrations.loader import MigrationLoader
 from accounts.setup import setup_link_secret
 from camera import bus
 from camera.commands import EngineDownError, ask_engine
-from main.serving.certificates import ensure_certificates
+from main.serving.certificates import CertificateError, ensure_certificates
 from main.serving.children import Child, House
 from main.serving.first_run import add_first_cameras
-from main.serving.listen import BindError, announce, base_url, listen, split_bind
+from main.serving.listen import BindError, announce, announce_authority, base_url, listen, split_bind
 
 ASK_SECONDS = 4.0
 
@@ -99,16 +99,25 @@ class Command(BaseCommand):
         port = sock.getsockname()[1]
         self.prepare(first_run=options["first_run"])
         tls = "local" if options["tls"] else settings.TLS
-        announce(base_url(host, port, tls), setup_link_secret(), self.say)
-        if tls == "local":
-            authority, _, _ = ensure_certificates(settings.RUN_DIR / "tls", settings.ALLOWED_HOSTS)
-            self.say(f"Browsers trust it once {authority} is installed on them as a certificate authority.")
+        self.tell(base_url(host, port, tls), tls)
         connection.close()
         house = House(self.children(sock, lambda: web_answers(host, port, tls), {"TLS": tls}))
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: house.stop.set())
         house.run()
         self.say("Fairwatch has stopped.")
+
+    def tell(self, base: str, tls: str) -> None:
+        """Where the house is, how a device comes to trust it, and what is not as it should be."""
+        try:
+            made = ensure_certificates(settings.RUN_DIR / "tls", settings.ALLOWED_HOSTS) if tls == "local" else None
+        except CertificateError as error:
+            raise CommandError(str(error)) from None
+        announce(base, setup_link_secret(), self.say)
+        if made is not None:
+            announce_authority(base, made, self.say)
+        for warning in settings.START_WARNINGS:
+            self.stderr.write(f"fairwatch: {warning}")
 
     def children(self, sock: socket.socket, ask_web: Callable[[], bool], variables: dict[str, str]) -> list[Child]:
         number = sock.fileno()

@@ -1,7 +1,9 @@
 """M web: pages, API and live pictures, by uvicorn on a socket of our own making."""
 
+import asyncio
 import resource
 import socket
+import ssl
 from typing import Any
 
 import uvicorn
@@ -9,8 +11,9 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from camera.live.hub import current_hub
-from main.serving.certificates import ensure_certificates
+from main.serving.certificates import CertificateError, Certificates, ensure_certificates
 from main.serving.children import die_with_parent
+from main.serving.front_door import FrontDoor
 from main.serving.listen import BindError, listen, split_bind
 from main.serving.patience import PatientProtocol
 
@@ -29,18 +32,22 @@ def raise_file_limit() -> int:
     return max(soft, wanted)
 
 
+def house_certificates() -> Certificates:
+    return ensure_certificates(settings.RUN_DIR / "tls", settings.ALLOWED_HOSTS)
+
+
 def uvicorn_config(files: int = 1024) -> uvicorn.Config:
     tls: dict[str, str] = {}
     if settings.TLS == "local":
-        _, certificate, key = ensure_certificates(settings.RUN_DIR / "tls", settings.ALLOWED_HOSTS)
-        tls = {"ssl_certfile": str(certificate), "ssl_keyfile": str(key)}
-    # One control socket carries text of a few hundred bytes, pictures go out uncompressed: they are JPEG already.
+        certificates = house_certificates()
+        tls = {"ssl_certfile": str(certificates.certificate), "ssl_keyfile": str(certificates.key)}
+    # The largest message that comes in is a webcam's picture; pictures go out uncompressed: they are JPEG already.
     return uvicorn.Config(
         "surveillance.asgi:application",
         loop="uvloop",
         http=PatientProtocol,
         ws="websockets-sansio",
-        ws_max_size=65_536,
+        ws_max_size=1024 * 1024,
         ws_per_message_deflate=False,
         lifespan="on",
         access_log=False,
@@ -57,6 +64,22 @@ def uvicorn_config(files: int = 1024) -> uvicorn.Config:
 
 class HouseServer(uvicorn.Server):
     """Ends the live streams as soon as it is told to stop, instead of waiting for viewers who never leave."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        context = self.config.ssl
+        if not sockets or not isinstance(context, ssl.SSLContext):
+            await super().startup(sockets)
+            return
+        await super().startup([])
+        self.servers = [FrontDoor(sock, context, self._connection, house_certificates) for sock in sockets]
+
+    def _connection(self) -> asyncio.Protocol:
+        """What uvicorn makes for each connection."""
+        made = self.config.http_protocol_class(
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+        assert isinstance(made, asyncio.Protocol)
+        return made
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         await current_hub().stop()
@@ -82,4 +105,8 @@ class Command(BaseCommand):
                 sock = listen(*split_bind(options["bind"]))
             except BindError as error:
                 raise CommandError(str(error), returncode=3) from None
-        HouseServer(uvicorn_config(files)).run(sockets=[sock])
+        try:
+            config = uvicorn_config(files)
+        except CertificateError as error:
+            raise CommandError(str(error)) from None
+        HouseServer(config).run(sockets=[sock])
