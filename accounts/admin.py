@@ -9,10 +9,11 @@ from django.contrib.auth.forms import AdminPasswordChangeForm, UserChangeForm, U
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
 
 from accounts import names, ports
 from accounts.logins import end_logins
-from accounts.models import ApiToken, Invite, Role, User
+from accounts.models import ApiToken, Invite, JoinLink, Role, User
 from accounts.people import LastOwnerError, check_owner_left
 
 if TYPE_CHECKING:
@@ -21,10 +22,11 @@ if TYPE_CHECKING:
     PeopleAdmin = UserAdmin[User]
     InviteBase = admin.ModelAdmin[Invite]
     TokenBase = admin.ModelAdmin[ApiToken]
+    LinkBase = admin.ModelAdmin[JoinLink]
     PasswordForm = AdminPasswordChangeForm[User]
 else:
     NewUserForm, ChangeUserForm, PeopleAdmin = UserCreationForm, UserChangeForm, UserAdmin
-    InviteBase = TokenBase = admin.ModelAdmin
+    InviteBase = TokenBase = LinkBase = admin.ModelAdmin
     PasswordForm = AdminPasswordChangeForm
 
 
@@ -146,13 +148,17 @@ class InviteAdmin(InviteBase):
 class ApiTokenAdmin(TokenBase):
     """Made on one's own page, where the token is shown once; here they get an end or are deleted."""
 
-    list_display = ["name", "user", "made_at", "expires_at"]
+    list_display = ["name", "user", "reach", "made_at", "expires_at"]
     list_filter = ["user", "expires_at"]
     search_fields = ["name", "user__username"]
     date_hierarchy = "made_at"
-    fields = ["name", "user", "made_at", "expires_at"]
-    readonly_fields = ["name", "user", "made_at"]
+    fields = ["name", "user", "reach", "made_at", "expires_at"]
+    readonly_fields = ["name", "user", "reach", "made_at"]
     list_select_related = ["user"]
+
+    @admin.display(description="may")
+    def reach(self, obj: ApiToken) -> str:
+        return _reach(obj)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -165,10 +171,56 @@ class ApiTokenAdmin(TokenBase):
 
     def delete_model(self, request: HttpRequest, obj: ApiToken) -> None:
         ports.on_change(
-            str(request.user), f"deleted token «{obj.name}» of {obj.user.username}", {"token": obj.name}, {}
+            str(request.user),
+            f"deleted token «{obj.name}» of {obj.user.username}",
+            {"token": obj.name, "may": _reach(obj)},
+            {},
         )
         super().delete_model(request, obj)
 
     def delete_queryset(self, request: HttpRequest, queryset: "QuerySet[ApiToken]") -> None:
         for token in queryset.select_related("user"):
             self.delete_model(request, token)
+
+
+def _reach(token: ApiToken) -> str:
+    """How far a token reaches. The rights go by their short names here: what they mean is another room's."""
+    if token.scopes is None:
+        return "everything its user may"
+    return ", ".join(map(str, token.scopes)) if isinstance(token.scopes, list) else "nothing"
+
+
+@admin.register(JoinLink)
+class JoinLinkAdmin(LinkBase):
+    """Made on the page of a camera, where the code is shown once; here they are seen and revoked. No secret is kept."""
+
+    list_display = ["camera", "made_by", "made_at", "expires_at", "last_used_at", "revoked_at"]
+    list_filter = ["made_by", "revoked_at"]
+    search_fields = ["made_by__username"]
+    date_hierarchy = "made_at"
+    fields = ["camera", "made_by", "made_at", "expires_at", "last_used_at", "revoked_at"]
+    readonly_fields = fields
+    list_select_related = ["made_by"]
+    actions = ["revoke"]
+
+    @admin.action(description="Revoke the chosen join links", permissions=["change"])
+    def revoke(self, request: HttpRequest, queryset: "QuerySet[JoinLink]") -> None:
+        """Whoever sends with one is cut off within seconds."""
+        revoked = 0
+        for link in queryset.filter(revoked_at=None):
+            link.revoked_at = timezone.now()
+            link.save(update_fields=["revoked_at"])
+            ports.on_change(str(request.user), f"revoked a join link of camera {link.camera}", {}, {})
+            revoked += 1
+        self.message_user(request, f"{revoked} join link{'' if revoked == 1 else 's'} revoked.")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def delete_model(self, request: HttpRequest, obj: JoinLink) -> None:
+        ports.on_change(str(request.user), f"deleted a join link of camera {obj.camera}", {}, {})
+        super().delete_model(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: "QuerySet[JoinLink]") -> None:
+        for link in queryset:
+            self.delete_model(request, link)

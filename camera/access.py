@@ -10,7 +10,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Exists, OuterRef, Q
 from django.http import Http404
 
-from camera.models import Camera, Event, Recording, Right
+from camera.models import Camera, Event, Recording, Right, TimeLapse
 
 RIGHTS = frozenset(Right.values)
 # What a program may do that has a camera's key: see what it has sent itself.
@@ -145,6 +145,15 @@ def event_for(actor: Actor, pk: int, right: str) -> Event:
     return found
 
 
+def timelapse_for(actor: Actor, pk: int, right: str) -> TimeLapse:
+    """The time-lapse, for one who has `right` on its camera. Raises Http404 and PermissionDenied as camera_for does."""
+    found = TimeLapse.objects.filter(pk=pk, delete_requested_at=None).select_related("camera").first()
+    if found is None:
+        raise Http404("No such time-lapse.")
+    _need(actor, found.camera, right, "time-lapse")
+    return found
+
+
 def rights_on_lost(actor: Actor) -> frozenset[str]:
     """Every right `actor` has on what belongs to no camera (any more)."""
     if actor.kind == "system":
@@ -173,6 +182,6 @@ def may_add(actor: Actor, kind: str) -> bool:
     """Members add their own network cameras and demo scenes; this machine's devices and files are the owners'."""
     if actor.kind == "system":
         return True
-    if actor.kind not in ("user", "token"):
+    if actor.kind not in ("user", "token") or not actor.left(frozenset({Right.MANAGE})):
         return False
     return actor.is_owner or (actor.role == "member" and kind in ("rtsp", "http", "pattern", "push"))

@@ -1,5 +1,6 @@
 """Somebody of the house has seen to an event, and may say what about it."""
 
+import unicodedata
 from typing import Any
 
 from django import forms
@@ -15,6 +16,8 @@ from camera.models import Event
 # Those somebody should have seen to; others may be acknowledged as well.
 ASKING = (Event.Kind.SPILL, Event.Kind.RING, Event.Kind.CAMERA_OFFLINE)
 LONGEST_NOTE = 500
+# Control characters and half letters.
+UNSEEN = ("Cc", "Cs")
 
 
 class AcknowledgeForm(forms.Form):
@@ -28,14 +31,14 @@ class AcknowledgeForm(forms.Form):
         error_messages={"max_length": f"A note has at most {LONGEST_NOTE} letters."},
     )
 
-    def clean_note(self) -> str:
-        note = str(self.cleaned_data["note"])
-        if any(not one.isprintable() and one != "\n" for one in note):
-            raise forms.ValidationError("The note holds letters that cannot be shown; write it in plain words.")
-        return note
-
     def __init__(self, data: Any = None, **more: Any) -> None:
         super().__init__(_one_letter_a_line(data) if data is not None else None, **more)
+
+    def clean_note(self) -> str:
+        note = str(self.cleaned_data["note"])
+        if any(unicodedata.category(one) in UNSEEN and one not in "\n\t" for one in note):
+            raise forms.ValidationError("The note holds control characters; write it in plain words.")
+        return note
 
 
 def _one_letter_a_line(data: Any) -> dict[str, str]:

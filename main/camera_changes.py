@@ -7,7 +7,7 @@ from django.db import transaction
 from django.shortcuts import get_object_or_404
 
 from accounts.models import User
-from camera import bus, commands, ports
+from camera import bus, commands, keys, ports
 from camera.access import Actor
 from camera.leaving import Footage, footage_of, let_go
 from camera.models import Camera, Grant, free_slug
@@ -46,6 +46,9 @@ def save_camera(form: CameraForm, actor: Actor) -> Camera:
             camera.save()
         else:
             camera.save(update_fields=WEB_COLUMNS)
+            if camera.kind != "push" and camera.key_digest:
+                # A key that opens nothing now must not open it again when the camera is changed back.
+                keys.revoke(camera)
         _share(camera, form.wanted_grants())
         after = _described(camera)
         if form.new_password is not None and form.new_password != "":

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 
 from camera.models import Camera, Detect, RecordMode
+from camera.words import many
 from main.models import SiteSettings
 
 if TYPE_CHECKING:
@@ -14,13 +15,14 @@ else:
 
 OWN_OR_HOUSE = ("record", "pre_roll", "post_roll", "days_kept", "gigabytes_kept")
 DETECTION = ("detect", "sensitivity", "min_area")
-RECORDING_FIELDS = (*OWN_OR_HOUSE, "audio", *DETECTION)
+RECORDING_FIELDS = (*OWN_OR_HOUSE, "stills_every", "audio", *DETECTION)
 LABELS = {
     "record": "Recorded",
     "pre_roll": "Seconds before a motion",
     "post_roll": "Seconds after a motion",
     "days_kept": "Days kept",
     "gigabytes_kept": "Gigabytes kept",
+    "stills_every": "Stills every … seconds, 0 for none",
     "audio": "Record sound too",
     "detect": "Motion detection",
     "sensitivity": "Sensitivity",
@@ -31,6 +33,7 @@ NUMBERS = {
     "post_roll": ("Write a number of seconds, for instance 10.", "At least 0.", "At most 600 seconds."),
     "days_kept": ("Write a whole number of days, for instance 14.", "At least 1 day.", "At most 36500 days."),
     "gigabytes_kept": ("Write a number, for instance 50.", "At least 0.01.", "At most a million."),
+    "stills_every": ("Write a whole number of seconds, for instance 5.", "At least 0.", "At most 3600, an hour."),
     "sensitivity": ("Write a whole number from 1 to 100.", "At least 1.", "At most 100."),
     "min_area": ("Write a number, for instance 0.15.", "At least 0.01 percent.", "At most 50 percent."),
 }
@@ -65,7 +68,8 @@ class RecordingForm(Form):
     instance: Camera
 
     def set_up_recording(self) -> None:
-        self.house_values = house_values(SiteSettings.load())
+        house = SiteSettings.load()
+        self.house_values = house_values(house)
         for name, label in LABELS.items():
             field = self.fields[name]
             field.label, field.required, field.help_text = label, False, ""
@@ -79,6 +83,9 @@ class RecordingForm(Form):
         self.fields["audio"].help_text = (
             "Many laws forbid recording what people say without their knowing; it may be a crime. Switch this on only "
             "when everybody who may be heard knows, visitors too."
+        )
+        self.fields["stills_every"].help_text = (
+            f"Single pictures to leaf through, kept {many(house.still_days, 'day')} whether or not it is recorded."
         )
         self.fields["min_area"].help_text = "0.15 is a cat far off; 1 a person in the middle distance."
 
@@ -110,6 +117,10 @@ class RecordingForm(Form):
         given: str = self.cleaned_data["detect"]
         return given or self.instance.detect
 
+    def clean_stills_every(self) -> int:
+        given: int | None = self.cleaned_data["stills_every"]
+        return self.instance.stills_every if given is None else given
+
     def clean_sensitivity(self) -> int:
         given: int | None = self.cleaned_data["sensitivity"]
         return self.instance.sensitivity if given is None else given
@@ -133,8 +144,12 @@ class RecordingForm(Form):
 
 def in_words(camera: Camera) -> dict[str, Any]:
     """These columns as the audit tells them."""
-    told: dict[str, Any] = {LABELS[name].lower(): getattr(camera, name) for name in RECORDING_FIELDS}
+    told: dict[str, Any] = {_told_as(name): getattr(camera, name) for name in RECORDING_FIELDS}
     for name in OWN_OR_HOUSE:
-        if told[LABELS[name].lower()] in (None, ""):
-            told[LABELS[name].lower()] = "as the house"
+        if told[_told_as(name)] in (None, ""):
+            told[_told_as(name)] = "as the house"
     return told
+
+
+def _told_as(name: str) -> str:
+    return "seconds from still to still" if name == "stills_every" else LABELS[name].lower()

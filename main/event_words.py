@@ -61,7 +61,7 @@ def card(event: Event) -> Card:
 
 def what(event: Event) -> str:
     """«Motion», «Person», «The disk is nearly full»."""
-    kind = KIND_WORDS.get(event.kind, event.kind)  # type: ignore[call-overload]
+    kind: str = KIND_WORDS.get(event.kind, event.kind)  # type: ignore[call-overload]
     if event.kind == Event.Kind.SYSTEM:
         return HOUSE_WORDS.get(event.label, event.label.replace("_", " ") or kind)
     if event.kind == Event.Kind.CAMERA_OFFLINE:

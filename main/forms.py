@@ -27,7 +27,7 @@ HIDDEN = "***"
 # As in static/js/camera.js, which goes on from what the server has shown.
 KIND_OF_SCHEME = {
     "rtsp": "rtsp", "rtsps": "rtsp", "http": "http", "https": "http", "device": "v4l2", "file": "file",
-    "pattern": "pattern",
+    "pattern": "pattern", "push": "push",
 }  # fmt: skip
 EVERYONE = (
     (),

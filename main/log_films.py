@@ -1,4 +1,4 @@
-"""The recordings that stand at a line of the log: a few links, as far as the reader may follow them."""
+"""The recordings and stills that stand at a line of the log: a few links, as far as the reader may follow them."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -28,18 +28,20 @@ class Film:
 
 @dataclass(frozen=True, slots=True)
 class Films:
-    """`count`: of all; `films`: the first few that may be watched; `more` of them are at `more_url`."""
+    """`count`: of all; `films`: the first few that may be watched; `more` of them are at `more_url`. `stills_url`: to
+    the day of stills or the time-lapse that was looked at."""
 
     count: int = 0
     films: list[Film] = field(default_factory=list)
     more: int = 0
     more_url: str = ""
+    stills_url: str = ""
 
 
 def films_of(actor: Actor, sessions: list[ViewingSession]) -> dict[int, Films]:
     """The recordings of each session, by its id. Two queries however many there are."""
     found = covering(sessions)
-    may = _may(actor) if any(found.values()) else set()
+    may = _may(actor) if any(found.values()) or any(one.footage for one in sessions) else set()
     return {one.pk: _films(one, found[one.pk], actor, may) for one in sessions}
 
 
@@ -59,6 +61,8 @@ def _films(session: ViewingSession, rows: list[Recording], actor: Actor, may: se
     def has(right: Right) -> bool:
         return actor.is_owner or (session.camera_id, str(right)) in may
 
+    if session.footage:
+        return Films(stills_url=_stills_url(session) if has(Right.PLAYBACK) else "")
     if not rows or not has(Right.PLAYBACK):
         return Films(len(rows))
     takes = has(Right.EXPORT)
@@ -67,6 +71,17 @@ def _films(session: ViewingSession, rows: list[Recording], actor: Actor, may: se
     day = timezone.localtime(session.started_at).date().isoformat()
     query = urlencode({"camera": session.camera_slug, "day": day})
     return Films(len(rows), films, more, f"{reverse('recordings')}?{query}" if more else "")
+
+
+def _stills_url(session: ViewingSession) -> str:
+    """To the day and hour; nowhere once the camera has gone."""
+    if session.camera_id is None or session.footage_at is None:
+        return ""
+    at = timezone.localtime(session.footage_at)
+    page = reverse("snapshots_day", args=[session.camera_slug, at.date().isoformat()])
+    if session.footage == ViewingSession.Footage.TIMELAPSE:
+        return f"{page}#timelapse"
+    return f"{page}?hour={at:%H}{'b' if at.fold else ''}"
 
 
 def _film(recording: Recording, session: ViewingSession, *, takes: bool) -> Film:

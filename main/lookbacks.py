@@ -45,16 +45,25 @@ def look_back(visitor: Visitor, recording: Recording, transport: str) -> Viewing
     return _look(visitor, seen, transport)
 
 
-def look_at_stills(visitor: Visitor, camera: Camera, at: datetime, transport: str, size: int = 0) -> ViewingSession:
-    """As `look_back`, of that camera's stills of the hour that `at` lies in; when they are taken away: of the day that
-    begins at `at`, `size` bytes of them."""
-    begin = at.replace(minute=0, second=0, microsecond=0) if transport == Transport.PLAYBACK else at
-    end = begin + (HOUR if transport == Transport.PLAYBACK else timedelta(seconds=1))
-    same = Q(camera=camera, footage=Footage.STILLS, footage_at__gte=begin, footage_at__lt=end)
-    name = f"stills-{begin.isoformat()}"
+def look_at_stills(visitor: Visitor, camera: Camera, at: datetime, transport: str) -> ViewingSession:
+    """As `look_back`, of that camera's stills of the hour that `at` lies in."""
+    begin = at.replace(minute=0, second=0, microsecond=0)
+    return _stills(visitor, camera, transport, (begin, begin + HOUR), at)
+
+
+def take_stills(visitor: Visitor, camera: Camera, begin: datetime) -> ViewingSession:
+    """As `look_back`, of all stills of the day that begins then, taken away. How many bytes that will be nobody knows
+    yet."""
+    return _stills(visitor, camera, Transport.EXPORT, (begin, begin + timedelta(seconds=1)), begin)
+
+
+def _stills(
+    visitor: Visitor, camera: Camera, transport: str, within: tuple[datetime, datetime], at: datetime
+) -> ViewingSession:
+    same = Q(camera=camera, footage=Footage.STILLS, footage_at__gte=within[0], footage_at__lt=within[1])
     told: dict[str, object] = {"footage": Footage.STILLS.value}
-    seen = Seen(camera, camera.name, camera.slug, name, at, same, told, Footage.STILLS, bytes=size)
-    return _look(visitor, seen, transport)
+    name = f"stills-{within[0].isoformat()}"
+    return _look(visitor, Seen(camera, camera.name, camera.slug, name, at, same, told, Footage.STILLS), transport)
 
 
 def look_at_timelapse(visitor: Visitor, film: TimeLapse, transport: str) -> ViewingSession:

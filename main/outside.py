@@ -65,6 +65,17 @@ def findings(of: Seen) -> list[Finding]:
     return [_name(of), _encryption(of), _address(of), _forms(of), _websocket(), _cookie(of)]
 
 
+def changed_on_the_way(of: Seen, site: str) -> bool:
+    """Whether a form of this house's own came, and what is in front has changed its scheme or name on the way.
+
+    Another site's form is told apart by the name, or by what the browser says of it (`site`, Sec-Fetch-Site).
+    """
+    if not of.origin or of.origin in (of.here.lower(), "null") or of.origin in settings.CSRF_TRUSTED_ORIGINS:
+        return False
+    same_name = split_domain_port(urlsplit(of.origin).netloc)[0] == split_domain_port(of.host)[0].lower()
+    return site == "same-origin" or (not site and same_name) or (site == "same-site" and same_name)
+
+
 def is_home(host: str) -> bool:
     """Whether `host` (a port may follow) is a name or address of this machine, a home network or a private mesh."""
     domain = split_domain_port(host)[0].strip("[]").lower()

@@ -5,7 +5,7 @@ import struct
 import time
 from http import HTTPStatus
 
-from main.pushing import headers
+from main.pushing import headers, lanes
 from main.pushing.picture import Answer, BadPictureError, Pushed
 
 MOST_FPS = 10.0
@@ -52,18 +52,11 @@ def unpacked(message: bytes) -> Pushed:
     return pushed(message[STAMP.size :], STAMP.unpack_from(message)[0])
 
 
-async def send_on(camera: int, picture: Pushed) -> Answer:
-    """Hand it to the engine; the answer."""
-    from main.pushing import lanes
-
-    return await lanes.send(camera, picture)
-
-
 async def send_frame(camera: int, message: bytes, pace: Pace) -> Answer:
     """Check a message of the socket and send it on; the answer of whoever refused or took it."""
     pace.begin()
     try:
-        answer = await send_on(camera, unpacked(message))
+        answer = await lanes.send(camera, unpacked(message))
     except BadPictureError as error:
         return error.answer
     pace.learn(answer)

@@ -39,7 +39,7 @@ _thread = sync_to_async(in_thread, thread_sensitive=False)
 
 
 class WebcamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
-    """One sender. Of what it sends faster than can be taken only the newest is kept: one picture, and one on its way."""
+    """One sender. Of what comes faster than it is taken only the newest is kept: one picture, and one on its way."""
 
     # Who sends as which camera in this process: there is one at a time.
     senders: ClassVar[dict[int, "WebcamConsumer"]] = {}

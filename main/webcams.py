@@ -20,6 +20,7 @@ def webcam_of(user: int | None) -> Camera | None:
 
 def own_webcam(actor: Actor) -> Camera:
     """The same, made where there is none yet; two first starts at once make one camera."""
+    assert actor.user_id is not None
     with transaction.atomic():
         user = User.objects.select_for_update().get(pk=actor.user_id)
         return webcam_of(user.pk) or _make(f"Webcam of {user.username}", f"webcam-{user.username}", user.pk, actor)
@@ -47,7 +48,7 @@ def _make(name: str, slug: str, keeper: int | None, actor: Actor) -> Camera:
 
 
 def seers(camera: Camera | None, user: int) -> list[str]:
-    """Who may watch it live, by name, without `user`; `None` for a webcam that is yet to be made, shared with nobody."""
+    """Who may watch it live, by name, without `user`; `None`: a webcam that is yet to be made, shared with nobody."""
     names = list(User.objects.owners().exclude(pk=user).values_list("username", flat=True))
     if camera is None:
         return names

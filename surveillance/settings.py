@@ -67,6 +67,7 @@ INSTALLED_APPS = [
     "ninja",
 ]
 MIDDLEWARE = [
+    "main.proxy_check.ProxyCheck",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "main.middleware.PrivateReplies",
@@ -142,6 +143,8 @@ else:
     if TLS == "local":
         # Where a device that does not trust the house yet gets its authority.
         SECURE_REDIRECT_EXEMPT += [r"^tls/"]
+        # A name in a home network is not for ever the same machine's, and other programs on it may speak plain http.
+        SECURE_HSTS_SECONDS = 60 * 60 * 24 * 7
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [NONE],
@@ -177,6 +180,8 @@ LOGGING: dict[str, Any] = {
     "loggers": {
         "django.server": {"level": "WARNING"},
         "django.request": {"level": "ERROR"},
+        # Every scanner asks by odd names; main.pages.errors tells of it in one line instead of a traceback.
+        "django.security.DisallowedHost": {"level": "CRITICAL"},
         # uvicorn tells of each socket that comes and goes under this name.
         "uvicorn.error": {"level": "WARNING"},
     },

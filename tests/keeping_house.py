@@ -11,7 +11,7 @@ from typing import Any
 
 from camera import paths
 from camera.engine import storages
-from camera.models import Camera, Event, Recording, Storage
+from camera.models import Camera, Event, HourUsage, Recording, Storage
 
 
 class Clock:
@@ -74,6 +74,22 @@ def event(camera: Camera | None, media: Path, *, age: float = 0.0, **values: Any
         write(media / name, b"jpeg")
     row.save()
     return row
+
+
+def still(media: Path, slug: str, at: datetime, size: int = 100) -> Path:
+    """The still of that second."""
+    return write(media / paths.still_file(slug, at.timestamp()), b"x" * size)
+
+
+def hour_of_stills(
+    camera: Camera, media: Path, *, age: float = 0.0, size: int = 100, count: int = 3, **values: Any
+) -> HourUsage:
+    """A row of the hour `age` hours ago with its files, `size` bytes each."""
+    hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=age)
+    for number in range(count):
+        still(media, camera.slug, hour + timedelta(seconds=5 * number), size)
+    usual: dict[str, Any] = {"camera": camera, "camera_slug": camera.slug, "hour": hour, "kind": "stills"}
+    return HourUsage.objects.create(**(usual | {"files": count, "bytes": count * size} | values))
 
 
 def write(path: Path, data: bytes, age: float = 600.0) -> Path:

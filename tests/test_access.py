@@ -4,10 +4,11 @@ import pytest
 from django.core.exceptions import PermissionDenied
 from django.http import Http404
 
-from accounts.models import Role, User
-from camera.access import ANONYMOUS, RIGHTS, Actor, allowed_filter, camera_for, may_add, rights_on
+from accounts.models import ApiToken, JoinLink, Role, User
+from camera import keys
+from camera.access import ANONYMOUS, RIGHTS, Actor, allowed_filter, camera_for, camera_to_feed, may_add, rights_on
 from camera.models import Camera, Grant, Right
-from main.actors import user_actor
+from main.actors import key_actor, link_actor, token_actor, user_actor
 
 pytestmark = pytest.mark.django_db
 KINDS = ("rtsp", "http", "v4l2", "file", "pattern")
@@ -102,16 +103,37 @@ def test_a_keeper_has_every_right_while_a_member(yard: Camera, bob: User) -> Non
     assert allowed(user_actor(bob), Right.MANAGE) == set()
 
 
-def test_the_list_and_the_single_question_agree(yard: Camera, bob: User, charlie: User) -> None:
-    second = Camera.objects.create(name="Two", slug="two", kind="pattern", keeper=bob)
+@pytest.mark.parametrize("scopes", [None, [], ["log"], ["watch", "manage"], sorted(RIGHTS), ["fly"]])
+def test_the_list_and_the_single_question_agree(
+    yard: Camera, alice: User, bob: User, charlie: User, scopes: list[str] | None
+) -> None:
+    second = Camera.objects.create(name="Two", slug="two", kind="push", keeper=bob)
+    key = keys.issue(second)
     Grant.objects.create(camera=yard, user=bob, right=Right.LOG)
     Grant.objects.create(camera=second, user=None, right=Right.WATCH)
     _, guest = person("gina", Role.GUEST)
-    actors = [user_actor(bob), user_actor(charlie), user_actor(bob, "token-1", "token"), guest, ANONYMOUS]
+    secrets = [ApiToken.objects.issue(user, "TV", scopes)[1] for user in (alice, bob, charlie)]
+    tokens = [token_actor(f"Bearer {secret}")[0] for secret in secrets]
+    link, _ = JoinLink.objects.issue(second.pk, bob, 1)
+    actors = [user_actor(bob), user_actor(charlie), *tokens, key_actor(key)[0], link_actor(link), guest, ANONYMOUS]
+    assert [actor.kind for actor in actors[:-2]] == ["user", "user", *["token"] * 3, "key", "link"]
     for actor in actors:
         for right in Right.values:
             one_by_one = {camera.slug for camera in (yard, second) if right in rights_on(actor, camera)}
             assert allowed(actor, right) == one_by_one, (actor, right)
+            assert actor.kind != "token" or scopes is None or right in scopes or not one_by_one
+
+
+def test_a_key_sees_what_its_own_camera_sent_and_a_join_link_sees_nothing(yard: Camera, bob: User) -> None:
+    own = Camera.objects.create(name="Own", slug="own", kind="push", keeper=bob)
+    actor = key_actor(keys.issue(own))[0]
+    assert rights_on(actor, own) == {Right.WATCH, Right.PLAYBACK} and rights_on(actor, yard) == frozenset()
+    link = link_actor(JoinLink.objects.issue(own.pk, bob, 1)[0])
+    assert rights_on(link, own) == rights_on(link, yard) == frozenset()
+    for one in (actor, link):
+        assert camera_to_feed(one, "own") == own
+        with pytest.raises(Http404):
+            camera_to_feed(one, "yard")
 
 
 def test_several_grants_list_a_camera_once(yard: Camera, bob: User) -> None:

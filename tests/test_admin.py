@@ -11,7 +11,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts.models import ApiToken, Invite, Role, User
+from accounts.models import ApiToken, Invite, JoinLink, Role, User
 from camera.models import Camera, Grant, RecordRequest, Right
 from main.models import AuditEntry, LogLine, SiteSettings, ViewingSession
 from tests.conftest import PASSWORD
@@ -68,6 +68,7 @@ def test_every_list_and_every_row_opens(
     RecordRequest.objects.create(camera=yard, user_id=alice.pk, user_name="alice", until=timezone.now())
     Invite.objects.issue(Role.MEMBER, alice)
     ApiToken.objects.issue(alice, "television")
+    JoinLink.objects.issue(yard.pk, alice, 1)
     SiteSettings.load()
     for model in [
         model for label in ("accounts", "camera", "main") for model in apps.get_app_config(label).get_models()

@@ -195,3 +195,18 @@ def test_a_thumbnail_of_every_kind() -> None:
         expected = cv2.resize(clips.drawn(0, *size), (320, 180), interpolation=cv2.INTER_AREA)
         assert np.abs(clips.decoded(made).astype(int) - expected).mean() < 8, codec
     assert thumbnail(info(), [Packet(b"nonsense", True, START)]) is None
+
+
+@pytest.mark.parametrize("codec", ["mjpeg", "h264", "hevc", "av1"])
+def test_a_file_that_ends_without_a_picture_ends_nothing_else(tmp_path: Path, codec: str) -> None:
+    """FFmpeg crashes, and the process with it, where a header was written and then no picture could be."""
+    code = (
+        "import sys; from pathlib import Path; from camera.video.mux import Mp4Writer; "
+        "from tests.recording_kit import camera, info\n"
+        "first = camera(sys.argv[1], 3)[0]\n"
+        "writer = Mp4Writer(Path(sys.argv[2]), info(sys.argv[1]), first)\n"
+        "writer.close()\nprint(writer.seconds)"
+    )
+    command = [sys.executable, "-c", code, codec, str(tmp_path / "empty.mp4")]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=30, cwd=BASE)
+    assert run.returncode == 0 and run.stdout.strip().endswith("0.0")

@@ -13,10 +13,11 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
 
 from accounts.models import ApiToken, Invite, User
-from camera.models import Camera, Event, Grant
+from camera.models import Camera, Event, EventStill, Grant
 from main.models import ViewingSession
-from tests.archive_cast import BODY, filed, picture
+from tests.archive_cast import AT, BODY, filed, picture
 from tests.footage_cast import happened, looked
+from tests.stills_cast import filmed, kept
 
 # route: (alice, bob, charlie, nobody)
 ACCESS: dict[str, tuple[int, int, int, int]] = {
@@ -27,6 +28,8 @@ ACCESS: dict[str, tuple[int, int, int, int]] = {
     "events/": (200, 200, 200, 302),
     "events/<int:pk>/": (200, 403, 404, 302),
     "events/<int:pk>/image/": (404, 403, 404, 401),
+    "events/<int:pk>/acknowledge/": (405, 405, 405, 302),
+    "events/stills/<int:pk>/": (404, 403, 404, 401),
     "live/<slug:slug>/record/": (405, 405, 405, 302),
     "logs/": (200, 200, 200, 302),
     "logs/<int:pk>/delete/": (200, 200, 404, 302),
@@ -41,12 +44,22 @@ ACCESS: dict[str, tuple[int, int, int, int]] = {
     "recordings/<int:pk>/playable/file/": (200, 403, 404, 401),
     "recordings/<int:pk>/keep/": (405, 403, 404, 302),
     "recordings/<int:pk>/delete/": (200, 403, 404, 302),
+    "snapshots/": (200, 200, 200, 302),
+    "snapshots/<slug:slug>/<str:day>/": (200, 403, 404, 302),
+    "snapshots/<slug:slug>/<str:day>/<str:clock>.jpg": (200, 403, 404, 401),
+    "snapshots/<slug:slug>/<str:day>/zip/": (200, 403, 404, 302),
+    "snapshots/<slug:slug>/<str:day>/timelapse/": (302, 403, 404, 302),
+    "timelapses/<int:pk>/file/": (200, 403, 404, 401),
+    "timelapses/<int:pk>/download/": (200, 403, 404, 302),
     "settings/": (200, 403, 403, 302),
+    "settings/what-if/": (200, 403, 403, 302),
+    "usage/": (200, 200, 200, 302),
     "cameras/": (200, 200, 200, 302),
     "cameras/add/": (200, 200, 200, 302),
     "cameras/test/": (405, 405, 405, 302),
     "cameras/<slug:slug>/": (200, 403, 404, 302),
     "cameras/<slug:slug>/delete/": (200, 403, 404, 302),
+    "cameras/<slug:slug>/what-if/": (200, 403, 404, 302),
     "cameras/<slug:slug>/key/": (405, 405, 405, 302),
     "cameras/<slug:slug>/links/": (404, 403, 404, 302),
     "webcam/": (200, 200, 200, 302),
@@ -69,6 +82,14 @@ ACCESS: dict[str, tuple[int, int, int, int]] = {
     "accounts/signup/": (302, 302, 302, 200),
     "accounts/password/change/": (200, 200, 200, 302),
     "accounts/reauthenticate/": (200, 200, 200, 302),
+    # There is no camera of that name here; tests/test_videostream_api.py has one.
+    "stream": (404, 404, 404, 401),
+    "api/frame": (404, 404, 404, 401),
+    "api/status": (404, 404, 404, 401),
+    "api/oil_spill_events": (404, 404, 404, 401),
+    "api/detection_summary": (404, 404, 404, 401),
+    "api/start_stream": (405, 405, 405, 405),
+    "api/stop_stream": (405, 405, 405, 405),
     "api/": (404, 404, 404, 404),
     "api/openapi.json": (200, 200, 200, 401),
     "api/docs": (200, 200, 200, 302),
@@ -87,6 +108,8 @@ ARGUMENTS = {
     "<slug:slug>": "yard",
     "<slug>": "yard",
     "<str:secret>": "not-a-secret",
+    "<str:day>": "2026-11-20",
+    "<str:clock>": "14_02_05",
     "<int:pk>": "1",
     "<path:object_id>": "1",
     "<int:content_type_id>": "1",
@@ -124,11 +147,14 @@ def test_every_route_has_a_row_and_every_row_a_route() -> None:
 def everybody(
     alice: User, bob: User, charlie: User, yard: Camera, bob_watches: Grant, client_of: Callable[[User | None], Client]
 ) -> list[Client]:
-    happened(yard, timezone.now())
+    event = happened(yard, timezone.now())
+    EventStill.objects.create(pk=event.pk, event=event, uid=event.uid, captured_at=event.started_at)
     looked(bob, yard, timezone.now(), device="VLC")
     recording = filed(yard, pk=1, playable="ready")
     picture(recording)
     recording.playable_path.write_bytes(BODY)
+    kept(yard, AT)
+    filmed(yard, AT.date(), pk=1)
     return [client_of(user) for user in (alice, bob, charlie, None)]
 
 

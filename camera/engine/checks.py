@@ -1,44 +1,27 @@
 """Verifies what is promised of files and rows (`manage.py checkmedia`), and mends what can be mended.
 
-I1: a closed recording has its file with that size and hash. I2: every file among recordings and event pictures has one
-owner row or is younger than five minutes. Foreign files are told of and never touched.
+I1: a closed recording has its file with that size and hash. I2: every file among recordings, event pictures, stills and
+time-lapses has one owner row or is younger than five minutes. Foreign files are told of and never touched.
 """
 
 import os
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from camera import paths
-from camera.engine import files, storages
-from camera.models import Event, Recording, Storage
+from camera.engine import files, picture_checks, storages
+from camera.engine.breaches import ADVICE, Breach, Owner, foreign, lies_there, one_line, remove
+from camera.models import Recording, Storage
+
+__all__ = ["Breach", "Checks", "adopt", "one_line"]
 
 # Seconds. A file may lie there before its row does.
 YOUNG = 300.0
 _PAGE = 200
 _State = Recording.State
 _WHOLE = (_State.CLOSED, _State.INTERRUPTED)
-_ADVICE = "run checkmedia --repair"
 _BY_THE_ENGINE = "the engine puts that right at its next start, or when a camera process ends"
-
-
-@dataclass(frozen=True, slots=True)
-class Breach:
-    """One promise that does not hold. `repair` mends it and says how; None where only people can."""
-
-    subject: str
-    wrong: str
-    advice: str
-    repair: Callable[[], str] | None = None
-
-    def __str__(self) -> str:
-        return one_line(f"{self.subject}: {self.wrong}; {self.advice}")
-
-
-def one_line(text: str) -> str:
-    """Without what a file's name may do to a terminal or a line."""
-    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
 
 
 class Checks:
@@ -61,8 +44,9 @@ class Checks:
                 yield from self._rows(row)
             yield from self._files(root, "recordings", self._recording_owner(row))
         if storages.home() in present:
-            yield from self._pictures()
-            yield from self._files(storages.home(), "events", _event_owner)
+            yield from picture_checks.lost()
+            for top, owner in picture_checks.owners(self._engine_runs).items():
+                yield from self._files(storages.home(), top, owner)
 
     def _rows(self, storage: Storage) -> Iterator[Breach]:
         """Page by page, so that no long read holds up the database."""
@@ -85,12 +69,12 @@ class Checks:
             return self._open_row(row, subject)
         if row.state == _State.MISSING:
             there = "is said to be missing, but its file is there"
-            again = Breach(subject, there, _ADVICE, lambda: _set(row, _State.CLOSED, ""))
+            again = Breach(subject, there, ADVICE, lambda: _set(row, _State.CLOSED, ""))
             return again if row.sha256 and not _fault(row)[0] else None
         if row.state in _WHOLE:
             wrong, state = _fault(row)
             if wrong:
-                return Breach(subject, wrong, _ADVICE, lambda: _set(row, state, wrong))
+                return Breach(subject, wrong, ADVICE, lambda: _set(row, state, wrong))
             return self._copy_of(row, subject)
         return None
 
@@ -107,34 +91,20 @@ class Checks:
         except (OSError, paths.UnsafePathError) as error:
             return Breach(subject, f"its file cannot be read ({_words(error)})", "look at that file yourself")
         return Breach(
-            subject, "is open, but nobody writes it", _ADVICE, lambda: adopt(row.storage.path, row.file, row.pk)
+            subject, "is open, but nobody writes it", ADVICE, lambda: adopt(row.storage.path, row.file, row.pk)
         )
 
     def _copy_of(self, row: Recording, subject: str) -> Breach | None:
-        if row.playable != Recording.Playable.READY or _lies_there(row.storage.path, paths.playable_of(row.file)):
+        if row.playable != Recording.Playable.READY or lies_there(row.storage.path, paths.playable_of(row.file)):
             return None
 
         def forget() -> str:
             Recording.objects.filter(pk=row.pk).update(playable=Recording.Playable.NO, playable_percent=0)
             return "can be made playable again"
 
-        return Breach(subject, "its playable copy is not there", _ADVICE, forget)
+        return Breach(subject, "its playable copy is not there", ADVICE, forget)
 
-    def _pictures(self) -> Iterator[Breach]:
-        last = 0
-        while True:
-            rows = Event.objects.filter(pk__gt=last, delete_requested_at=None, ended_at__isnull=False)
-            page = list(rows.exclude(image="", clean_image="").order_by("pk")[:_PAGE])
-            for row in page:
-                for column in ("image", "clean_image"):
-                    name = getattr(row, column)
-                    if name and not _lies_there(storages.home(), name):
-                        yield _lost_picture(row, column, name)
-            if not page:
-                return
-            last = page[-1].pk
-
-    def _files(self, root: str, top: str, owner: "Owner") -> Iterator[Breach]:
+    def _files(self, root: str, top: str, owner: Owner) -> Iterator[Breach]:
         """Folder by folder; links are not followed and count as files."""
         for folder, inner, names in os.walk(Path(root, top), followlinks=False):
             links = [name for name in inner if Path(folder, name).is_symlink()]
@@ -152,7 +122,7 @@ class Checks:
         except OSError:
             return False
 
-    def _recording_owner(self, storage: Storage | None) -> "Owner":
+    def _recording_owner(self, storage: Storage | None) -> Owner:
         def look(root: str, names: list[str]) -> Iterator[tuple[str, Breach]]:
             stems = {name: _stem(name) for name in names}
             wanted = [stem for stem in stems.values() if stem]
@@ -171,8 +141,8 @@ class Checks:
     def _ownerless(self, root: str, name: str, stem: str, state: str) -> Breach | None:
         """`stem`: the recording that a file of this name belongs to; `state`: its row's, "" without a row."""
         path = f"{root}/{name}"
-        if not stem or not _lies_there(root, name):
-            return _foreign(path)
+        if not stem or not lies_there(root, name):
+            return foreign(path)
         unfinished = name == stem + paths.PART
         if state and not (unfinished and state != _State.OPEN):
             return None
@@ -181,12 +151,9 @@ class Checks:
                 return None
             if self._engine_runs:
                 return Breach(path, "has no row", _BY_THE_ENGINE)
-            return Breach(path, "has no row", _ADVICE, lambda: adopt(root, stem, None))
+            return Breach(path, "has no row", ADVICE, lambda: adopt(root, stem, None))
         wrong = "is left over beside a finished recording" if state else "belongs to a recording that is gone"
-        return Breach(path, wrong, _ADVICE, lambda: _remove(root, name, stem, bool(state)))
-
-
-Owner = Callable[[str, list[str]], Iterator[tuple[str, Breach]]]
+        return Breach(path, wrong, ADVICE, lambda: remove(root, name, stem, bool(state)))
 
 
 def adopt(root: str, file: str, pk: int | None) -> str:
@@ -228,13 +195,6 @@ def _set(row: Recording, state: Recording.State, detail: str) -> str:
     return f"marked as {state}"
 
 
-def _lies_there(root: str, name: str) -> bool:
-    try:
-        return files.exists(root, name)
-    except (OSError, paths.UnsafePathError):
-        return False
-
-
 def _is_written(root: str, name: str) -> bool:
     try:
         lock = files.take(root, name)
@@ -253,36 +213,3 @@ def _stem(name: str) -> str:
             whole = whole.removesuffix(end) + ".mp4"
             break
     return whole if paths.RECORDING.fullmatch(whole) else ""
-
-
-def _foreign(path: str) -> Breach:
-    return Breach(path, "is a foreign file", "move it elsewhere; Fairwatch never touches it")
-
-
-def _lost_picture(row: Event, column: str, name: str) -> Breach:
-    def forget() -> str:
-        Event.objects.filter(pk=row.pk, **{column: name}).update(**{column: ""})
-        return "the event is without that picture now"
-
-    return Breach(f"event {row.pk} ({name})", "the picture is missing", _ADVICE, forget)
-
-
-def _event_owner(root: str, names: list[str]) -> Iterator[tuple[str, Breach]]:
-    stems = {name: name.removesuffix(paths.PART) for name in names}
-    known: set[str] = set()
-    for column in ("image", "clean_image"):
-        known |= set(Event.objects.filter(**{f"{column}__in": list(stems.values())}).values_list(column, flat=True))
-    for name, stem in stems.items():
-        if not paths.PICTURE.fullmatch(stem) or not _lies_there(root, name):
-            yield name, _foreign(f"{root}/{name}")
-        elif name not in known:
-            wrong = "belongs to an event that is gone"
-            yield name, Breach(f"{root}/{name}", wrong, _ADVICE, lambda name=name: _remove(root, name))  # type: ignore[misc]
-
-
-def _remove(root: str, name: str, stem: str = "", has_row: bool = False) -> str:
-    """What Fairwatch itself has made beside a recording that is gone; never while the recording itself lies there."""
-    if stem and not has_row and any(_lies_there(root, stem + end) for end in ("", paths.PART)):
-        return "left, its recording is to be adopted first"
-    files.remove(root, [name])
-    return "removed"

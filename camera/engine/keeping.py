@@ -7,6 +7,7 @@ from camera.engine.disk import Disk
 from camera.engine.playable import PlayableCopies
 from camera.engine.retention import Retention
 from camera.engine.timelapse import TimeLapses
+from camera.engine.usage import Usage
 
 
 class Keeping:
@@ -19,15 +20,17 @@ class Keeping:
         self.retention = Retention()
         self._copies = PlayableCopies()
         self._films = TimeLapses()
+        self._usage = Usage(self._deletion)
 
     def jobs(self) -> list[Callable[[], object]]:
         """Each to be called once a second, and none of them by another thread."""
-        return [self._watch_disks, self._copies, self._films, self._deletion, self.retention]
+        return [self._watch_disks, self._copies, self._films, self._deletion, self.retention, self._usage]
 
     def stop(self) -> None:
         """End the copy and the time-lapse that are being made; call it when the rows thread has ended."""
         self._copies.stop()
         self._films.stop()
+        self._usage.stop()
 
     def _watch_disks(self) -> None:
         for event in self._disk.check():

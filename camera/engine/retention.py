@@ -123,7 +123,7 @@ class Retention:
 
     def _too_many_stills(self, gone: int) -> int:
         room = max(0, self._room(stills()) - gone)
-        return len(claim_hours(self._selection.too_many_stills(room=room))) if room else 0
+        return len(claim_hours(one.pk for one in self._selection.too_many_stills(room=room))) if room else 0
 
     def _home_size(self) -> int | None:
         found = self._disk_size(storages.home())

@@ -75,6 +75,15 @@ def counts() -> Q:
     return ~Q(delete_requested_at__isnull=False) & ~Q(state=Recording.State.MISSING)
 
 
+class Hour(NamedTuple):
+    """An hour of one camera's stills that goes for want of room."""
+
+    pk: int
+    bytes: int
+    files: int
+    camera: int | None
+
+
 class Selection:
     """By `limits` at `now`; `disks`: where the recordings lie, `home`: bytes of the disk with the stills."""
 
@@ -99,6 +108,10 @@ class Selection:
         for days, pks in own.items():
             found |= Q(camera__in=pks, started_at__lt=self.before(days))
         return found
+
+    def by_age(self) -> Q:
+        """As `old`, without what is never taken: for `gone`."""
+        return self.old() & Q(kept_at=None) & ~Q(state=Recording.State.OPEN)
 
     def too_old(self) -> QuerySet[Recording]:
         return unkept().filter(self.old()).order_by("started_at", "pk")
@@ -151,21 +164,21 @@ class Selection:
         before = self.before(self.limits.still_days)
         return stills().filter(over(before)).order_by("hour", "pk")
 
-    def too_many_stills(self, gone: Q | None = None, room: int | None = None) -> list[int]:
+    def too_many_stills(self, gone: Q | None = None, room: int | None = None) -> list[Hour]:
         """At most `room` hours, the oldest, of what is more than STILLS_SHARE of the disk; never one that goes on."""
         if self._home is None:
             return []
         rows = stills() if gone is None else stills().exclude(gone)
         excess = (rows.aggregate(sum=Sum("bytes"))["sum"] or 0) - STILLS_SHARE * self._home
-        chosen: list[int] = []
+        chosen: list[Hour] = []
         if excess <= 0:
             return chosen
-        past = rows.filter(over(self.now)).order_by("hour", "pk").values_list("pk", "bytes")
-        for pk, size in past[:room]:
+        past = rows.filter(over(self.now)).order_by("hour", "pk").values_list("pk", "bytes", "files", "camera")
+        for one in past[:room]:
             if excess <= 0:
                 break
-            chosen.append(pk)
-            excess -= size
+            chosen.append(Hour(*one))
+            excess -= one[1]
         return chosen
 
     def old_hours(self) -> Q:

@@ -1,7 +1,6 @@
 """Pictures that their sender flagged: decoded, kept and reported before the answer, beside everything else."""
 
 import contextlib
-import errno
 import hashlib
 import logging
 import threading
@@ -174,17 +173,12 @@ class Flagged:
 
     def _flagged(self, job: _Job) -> Body | None:
         """Keep one; why it is refused, None when its answer comes with the engine's acknowledgement."""
-        push = job.push
-        if self._today() > job.deadline:
-            return refusal(BUSY)
-        if not _decodes(push.packet.data):
-            return refusal(BAD_IMAGE)
-        if push.late:
-            if refused := self._late.refusal():
-                return refused
-        elif not self._inbox.put(push):
-            return refusal(BUSY)
-        at = push.packet.captured_at
+        push, at = job.push, job.push.packet.captured_at
+        refused = refusal(BUSY) if self._today() > job.deadline else self._pass_on(push)
+        if refused is not None:
+            return refused
+        if not self._orders.media or not self._orders.slug:
+            return refusal(DISK, "The picture cannot be stored: there is no place for it. Send it again later.")
         turn = self._spans[push.late].flag(at, push.kind, push.sender_id, self._clock())
         self._over(turn.ended)
         if not push.late:
@@ -201,11 +195,17 @@ class Flagged:
             return refusal(DISK, f"The picture cannot be stored: {words(error)}. Send it again later.")
         return None
 
+    def _pass_on(self, push: Push) -> Body | None:
+        """Let it be seen and recorded as any other; why that cannot be. A late one goes on once it is acknowledged."""
+        if not _decodes(push.packet.data):
+            return refusal(BAD_IMAGE)
+        if push.late:
+            return self._late.refusal()
+        return None if self._inbox.put(push) else refusal(BUSY)
+
     def _keep(self, job: _Job, turn: Turn) -> None:
         """Write and report it. Raises OSError or UnsafePathError."""
         orders, push, span = self._orders, job.push, turn.span
-        if not orders.media or not orders.slug:
-            raise FileNotFoundError(errno.ENOENT, "no place for it")
         data, at = push.packet.data, push.packet.captured_at
         still = span.uid if turn.is_first else new_uid()
         image = event_picture(orders.slug, push.kind, at, still)

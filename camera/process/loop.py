@@ -14,15 +14,21 @@ import zmq
 from camera import bus
 from camera.orders import Orders
 from camera.packets import Frame, SourceConfig
+from camera.process.answers import NOT_FOUND, Body, refusal
 from camera.process.capture import Capture, FanOut, LiveOutput
 from camera.process.clock import RealClock
 from camera.process.configuration import Configuration
 from camera.process.detection import Detection
+from camera.process.flagged import Flagged, Then
+from camera.process.late import Late
 from camera.process.live import LiveSlot
+from camera.process.pushes import Pushes
 from camera.process.recorder import Recorder
+from camera.process.snapshots import Snapshots
 from camera.process.state import StateKeeper
 from camera.process.transcode import Transcoder
 from camera.sources import Source, Timeouts, every, open_source
+from camera.sources.push import Inbox
 
 logger = logging.getLogger(__name__)
 
@@ -54,27 +60,39 @@ class CameraProcess:
         self._slot = LiveSlot(self._on_picture)
         self._keeper = StateKeeper(configuration.camera, clock, self._slot.open, self._on_state)
         self._transcoder = Transcoder(self._slot, self._keeper.blind)
-        self._outbox: deque[tuple[str, dict[str, Any]]] = deque()
+        self._outbox: deque[tuple[str, dict[str, Any], Then | None]] = deque()
+        # To commands that are not answered at once.
+        self._answers: deque[tuple[str, Body]] = deque()
         self._recorder = Recorder(self._report, self._on_state)
         self._detection = Detection(self._report, self._recorder.moved, self._recorder.ring.gop_until)
         self._transcoder.tap = self._detection.offer
         self._detection.pictured = self._recorder.pictured
-        output = FanOut([self._recorder, self._detection, LiveOutput(self._slot, self._transcoder)])
+        self._snapshots = Snapshots()
+        live = LiveOutput(self._slot, self._transcoder)
+        output = FanOut([self._recorder, self._detection, live, self._snapshots])
         self._capture = Capture(configuration.source, self._open, self._keeper, output, clock, configuration.timeouts)
         work = {
             "recorder": self._recorder.run,
             "closeup": self._recorder.closeup.run,
             "detection": self._detection.run,
             "transcoder": self._transcoder.run,
+            "snapshots": self._snapshots.run,
             "capture": self._capture.run,
         }
+        self._inbox: Inbox | None = None
+        if configuration.source.kind == "push":
+            self._inbox = Inbox()
+            self._late = Late(self._report)
+            self._flagged = Flagged(self._report, self._inbox, self._late, self._recorder)
+            self._pushes = Pushes(self._inbox, self._flagged, self._late)
+            work |= {"late": self._late.run, "flagged": self._flagged.run}
         self._threads = {name: threading.Thread(target=run, name=name, daemon=True) for name, run in work.items()}
         self._orders = configuration.orders
         self._take(self._orders)
 
     def _open(self, config: SourceConfig, stop: threading.Event, timeouts: Timeouts) -> Source:
         """Called by the capture thread, before any picture of the source."""
-        source = open_source(config, stop, timeouts)
+        source = open_source(config, stop, timeouts, self._inbox)
         self._every = every(source)
         return source
 
@@ -96,15 +114,24 @@ class CameraProcess:
         self._state_changed.set()
         self.wake()
 
-    def _report(self, kind: str, body: dict[str, Any]) -> None:
-        """Something that is to become a row; from any thread."""
-        self._outbox.append((kind, body))
+    def _report(self, kind: str, body: dict[str, Any], then: Then | None = None) -> None:
+        """Something that is to become a row; from any thread. `then` gets the acknowledgement, in the main one."""
+        self._outbox.append((kind, body, then))
+        self.wake()
+
+    def _answer(self, command: str, body: Body) -> None:
+        """The answer to a command; from any thread."""
+        self._answers.append((command, body))
         self.wake()
 
     def _take(self, orders: Orders) -> None:
         self._orders = orders
         self._recorder.take(orders)
         self._detection.take(orders)
+        self._snapshots.take(orders)
+        if self._inbox is not None:
+            self._flagged.take(orders)
+            self._late.take(orders)
         self._transcoder.detect(self._detection.wanted)
 
     def run(self) -> None:
@@ -135,9 +162,22 @@ class CameraProcess:
             frame = self._slot.newest()
         if frame is not None and self._wanted:
             self._publish(frame)
-        for header, _ in self._reports.commands():
-            self._reports.reply(str(header.get("id", "")), self._obey(header))
+        for header, payload in self._reports.commands():
+            if header.get("name") == "frame":
+                self._pushed(header, payload)
+            else:
+                self._reports.reply(str(header.get("id", "")), self._obey(header))
         self._send_reports()
+
+    def _pushed(self, header: dict[str, Any], payload: bytes) -> None:
+        """A picture that was sent to this camera; whoever sent it has given up after the deadline."""
+        command, deadline = str(header.get("id", "")), header.get("deadline")
+        if not isinstance(deadline, int | float) or not time.time() <= deadline:
+            return
+        if self._inbox is None:
+            self._answer(command, refusal(NOT_FOUND))
+        else:
+            self._pushes.take(header.get("body"), payload, deadline, lambda body: self._answer(command, body))
 
     def _obey(self, header: dict[str, Any]) -> dict[str, Any]:
         """Do what a command says; the answer to it."""
@@ -155,6 +195,8 @@ class CameraProcess:
     def _send_reports(self) -> None:
         while self._outbox:
             self._reports.report(*self._outbox.popleft())
+        while self._answers:
+            self._reports.reply(*self._answers.popleft())
 
     def _subscriptions(self) -> bool:
         """Who looks; True when somebody has just come."""
@@ -198,17 +240,26 @@ class CameraProcess:
         self._capture.stop.set()
         self._transcoder.stop()
         self._detection.stop()
-        self._join(began + SOURCE_GRACE, "capture", "transcoder", "detection")
+        self._snapshots.stop()
+        self._stop_pushes()
+        self._join(began + SOURCE_GRACE, "capture", "transcoder", "detection", "snapshots", "flagged")
         self._recorder.stop()
-        self._join(began + GRACE - _LAST_WORDS, "recorder", "closeup")
+        self._join(began + GRACE - _LAST_WORDS, "recorder", "closeup", "late")
         self._last_words(time.monotonic() + _LAST_WORDS)
         self._media.close()
         self._reports.close()
         self._context.destroy(linger=200)
 
+    def _stop_pushes(self) -> None:
+        if self._inbox is not None:
+            self._inbox.close()
+            self._flagged.stop()
+            self._late.stop()
+
     def _join(self, deadline: float, *names: str) -> None:
         for name in names:
-            self._threads[name].join(max(0.0, deadline - time.monotonic()))
+            if name in self._threads:
+                self._threads[name].join(max(0.0, deadline - time.monotonic()))
 
     def _last_words(self, deadline: float) -> None:
         """Send what the engine does not have yet, and wait until it has it."""
@@ -219,3 +270,6 @@ class CameraProcess:
             self._reports.socket.poll(round(left * 1000))
             for _ in self._reports.commands():
                 pass  # acknowledgements are taken care of there; it is too late for anything else
+            if self._inbox is not None and not self._threads["flagged"].is_alive():
+                self._flagged.settle()
+            self._send_reports()

@@ -22,9 +22,7 @@ LEAST_STEP = 0.001
 class Pushes:
     """`take` is called by the main loop's thread alone, and waits for nothing."""
 
-    def __init__(
-        self, inbox: Inbox, flagged: Flagged, late: Late, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, inbox: Inbox, flagged: Flagged, late: Late, clock: Callable[[], float] = time.monotonic) -> None:
         self._inbox, self._flagged, self._late, self._clock = inbox, flagged, late, clock
         self._spread = Spread()
 

@@ -99,8 +99,16 @@ class Snapshots:
 
     def run(self) -> None:
         """The thread that writes. Ends after `stop`."""
-        while (due := self._next()) is not None:
+        while self._wait():
+            self.step()
+
+    def step(self) -> bool:
+        """Write the still that is due; False when none is."""
+        with self._changed:
+            due, self._ready = self._ready, None
+        if due is not None:
             self._keep(due)
+        return due is not None
 
     def stop(self) -> None:
         with self._changed:
@@ -145,18 +153,16 @@ class Snapshots:
             self._ready, self._growing = self._growing, None
             self._changed.notify_all()
 
-    def _next(self) -> Due | None:
-        """The next still that is due; None when it is over."""
+    def _wait(self) -> bool:
+        """Until a still is due; False when it is over."""
         with self._changed:
-            while not self._over:
+            while not self._over and self._ready is None:
                 growing = self._growing
-                if self._ready is not None:
-                    due, self._ready = self._ready, None
-                    return due
                 self._changed.wait(WHOLE_AFTER if growing is not None else None)
                 if growing is not None and growing is self._growing:
+                    # No further picture has come meanwhile: it is as whole as it gets.
                     self._seal()
-            return None
+            return not self._over
 
     def _keep(self, due: Due) -> None:
         """Write it unless there is one of that second. A fault is told once; the next still tries again."""

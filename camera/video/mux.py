@@ -55,7 +55,9 @@ class Mp4Writer:
             self._encoder = None if info.codec in COPIED else _Encoder(self._container, info, first)
             self._stream = self._encoder.stream if self._encoder else _copied(self._container, info, first)
             self._sound = self._with_sound()
-            self._container.start_encoding()
+            # The header comes with the first packet: FFmpeg crashes where a file that has one ends without a picture.
+            if self._encoder is not None:
+                self._encoder.open()
         except (av.error.FFmpegError, OSError, ValueError, MuxError) as error:
             self.abandon()
             if isinstance(error, OSError | MuxError):
@@ -203,6 +205,10 @@ class _Encoder:
             # JPEGs and what webcams send raw are BT.601 at any size; unsaid, players take large ones for BT.709.
             self._context.colorspace = Colorspace.ITU601
             self._context.color_primaries, self._context.color_trc = ColorPrimaries.BT709, ColorTrc.BT709
+
+    def open(self) -> None:
+        """Whether pictures of this size can be encoded shows here. Raises FFmpegError."""
+        self._context.open(strict=False)
 
     def write(self, frame: VideoFrame, pts: int, lasts: int) -> None:
         """`pts` and how long it `lasts`, in ticks."""

@@ -1,5 +1,8 @@
-"""Pictures that programs send. In the house's own server the short cut main/pushing/door.py answers these addresses before
-Django does; what stands here is for the API's description, and for any other server."""
+"""Pictures that programs send.
+
+In the house's own server the short cut main/pushing/door.py answers these addresses before Django does; what stands
+here is for the API's description, and for any other server.
+"""
 
 from typing import Any
 
@@ -42,7 +45,7 @@ DESCRIBED = {
         _header("X-Camera-Auth", "The camera's key.", required=True),
         _header("X-Captured-At", "When the picture was taken: seconds since 1970, or ISO 8601 with a zone."),
         _header("X-Event-Kind", "What the sender sees in it; its still is kept.", enum=list(EVENT_KINDS)),
-        _header("X-Event-Id", "The sender's own name for that event; sent again it makes no second one.", maxLength=100),
+        _header("X-Event-Id", "The sender's name for that event; sent again it makes no second one.", maxLength=100),
     ],
 }
 ANSWERS = {202: TakenOut} | dict.fromkeys((400, 401, 404, 408, 413, 415, 429, 503), ErrorOut)

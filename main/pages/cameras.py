@@ -18,6 +18,7 @@ from main.actors import session_actor
 from main.camera_changes import KeptRecordingsError, delete_camera, save_camera
 from main.forms import CameraForm, grants_of
 from main.models import ViewingSession
+from main.pages.camera_key import opens_with_password, show_new_key
 from main.pages.errors import post_only
 from main.pages.source_hints import hints
 from main.try_source import Outcome, try_source
@@ -58,6 +59,8 @@ def add(request: HttpRequest) -> HttpResponse:
     form = CameraForm(request.POST if request.method == "POST" else None, instance=Camera(), actor=actor)
     if request.method == "POST" and form.is_valid():
         camera = save_camera(form, actor)
+        if camera.kind == "push":
+            return show_new_key(request, actor, camera, is_new=True)
         messages.success(request, f"{camera.name} is added.")
         return redirect("watch", camera.slug)
     return _form_page(request, form)
@@ -90,7 +93,7 @@ def test(request: HttpRequest) -> HttpResponse:
     else:
         actor, camera = _adder(request), Camera()
     form = CameraForm(request.POST, instance=camera, actor=actor)
-    outcome = try_source(form.config()) if form.source_is_valid() else _refused(form)
+    outcome = _tried(form) if form.source_is_valid() else _refused(form)
     if request.headers.get("HX-Request") == "true":
         return render(request, "camera_test_result.html", {"outcome": outcome})
     return _form_page(request, form, outcome)
@@ -144,8 +147,17 @@ def _form_page(request: HttpRequest, form: CameraForm, outcome: Outcome | None =
         "title": Camera.objects.values_list("name", flat=True).get(slug=slug) if slug else "Add a camera",
         "may_watch": bool(slug) and Camera.objects.allowed(form.actor, Right.WATCH).filter(slug=slug).exists(),
         "hints": hints(form.actor),
+        "with_password": opens_with_password(form.instance),
     }
     return render(request, "camera_form.html", context)
+
+
+def _tried(form: CameraForm) -> Outcome:
+    config = form.config()
+    if config.kind == "push":
+        advice = "It is the program that connects: add the camera, give the program its key, and let it send."
+        return Outcome(False, "Nothing was tried.", advice=advice)
+    return try_source(config)
 
 
 def _refused(form: CameraForm) -> Outcome:

@@ -6,7 +6,7 @@ from functools import cached_property
 
 from django.conf import settings
 from django.http import HttpRequest
-from django.urls import reverse
+from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 
 from accounts.models import Role
@@ -18,14 +18,23 @@ from main.actors import session_actor
 from main.footage_facts import disk_days, in_days
 from main.models import SiteSettings
 
+Rooms = tuple[tuple[str, str, tuple[str, ...]], ...]
+EVERYBODY = (Role.OWNER, Role.MEMBER, Role.GUEST)
+# Where one looks: in the bar where it is wide. What is seen to more rarely follows in the menu.
 ROOMS = (
-    ("wall", "Live", (Role.OWNER, Role.MEMBER, Role.GUEST, Role.KIOSK)),
-    ("events", "Events", (Role.OWNER, Role.MEMBER, Role.GUEST)),
-    ("recordings", "Recordings", (Role.OWNER, Role.MEMBER, Role.GUEST)),
-    ("logs", "Log", (Role.OWNER, Role.MEMBER, Role.GUEST)),
+    ("wall", "Live", (*EVERYBODY, Role.KIOSK)),
+    ("events", "Events", EVERYBODY),
+    ("recordings", "Recordings", EVERYBODY),
+    ("snapshots", "Stills", EVERYBODY),
+    ("logs", "Log", EVERYBODY),
     ("cameras", "Cameras", (Role.OWNER, Role.MEMBER)),
+)
+BACK_ROOMS = (
+    ("webcam", "Webcam", (Role.OWNER, Role.MEMBER)),
     ("people", "People", (Role.OWNER, Role.MEMBER)),
+    ("usage", "Space", (Role.OWNER, Role.MEMBER)),
     ("settings", "Settings", (Role.OWNER,)),
+    ("outside", "From outside", (Role.OWNER,)),
 )
 # Pages that belong to a room and mark it in the navigation.
 WITHIN = {
@@ -62,6 +71,13 @@ class Link:
     url: str
     label: str
     current: bool
+
+
+def _url(name: str) -> str:
+    try:
+        return reverse(name)
+    except NoReverseMatch:
+        return ""
 
 
 def phrase(actor: Actor) -> str:
@@ -140,8 +156,19 @@ class House:
 
     @cached_property
     def links(self) -> list[Link]:
+        """The rooms one looks into."""
+        return self._links(ROOMS)
+
+    @cached_property
+    def back_links(self) -> list[Link]:
+        """The rooms in which something is seen to."""
+        return self._links(BACK_ROOMS)
+
+    def _links(self, rooms: Rooms) -> list[Link]:
         room = WITHIN.get(self.here, self.here)
-        return [Link(reverse(name), label, name == room) for name, label, roles in ROOMS if self._role in roles]
+        mine = [(name, label) for name, label, roles in rooms if self._role in roles]
+        urls = {name: _url(name) for name, _ in mine}
+        return [Link(urls[name], label, name == room) for name, label in mine if urls[name]]
 
     @property
     def tls_banner(self) -> bool:

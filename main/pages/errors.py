@@ -1,5 +1,6 @@
 """What is said when something is wrong: quietly, with a way on, and without telling what the fault was made of."""
 
+import logging
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -13,7 +14,9 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 
 from main.api.errors import busy_response
+from main.outside import changed_on_the_way, findings, seen
 
+logger = logging.getLogger(__name__)
 P = ParamSpec("P")
 # Of a host name that is repeated to whoever sent it.
 LONGEST_NAME = 100
@@ -21,15 +24,30 @@ View = Callable[Concatenate[HttpRequest, P], HttpResponse]
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """A form came without its token: an old page, cookies turned off, or another site posting here."""
-    return _alone("csrf.html", 403)
+    """A form came without its token: an old page, cookies turned off, or another site posting here.
+
+    Or what is in front does not pass on where the browser is: then no form can work, and the page says why.
+    """
+    of = seen(request)
+    if not changed_on_the_way(of, request.headers.get("Sec-Fetch-Site", "")):
+        return _alone("csrf.html", 403)
+    lines = [line for one in findings(of) if one.verdict == "wrong" for line in one.lines]
+    known = " and ".join(dict.fromkeys(lines))
+    logger.warning("forms are refused: the browser is at %s, the house is told %s. For .env: %s", of.origin, of.here, known)
+    return _alone("csrf.html", 403, {"origin": of.origin, "here": of.here})
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """Where the house was asked for by a name it does not know, the page repeats that name and nothing else."""
     asked = request.META.get("HTTP_HOST", "") if isinstance(exception, DisallowedHost) else None
     words = None if asked is None else "".join(sign for sign in str(asked) if sign.isprintable())[:LONGEST_NAME]
+    if words is not None:
+        logger.warning("asked for by the name «%s», which ALLOWED_HOSTS does not have", words)
     return _alone("400.html", 400, {"asked": words})
+
+
+def untrusted_proxy() -> HttpResponse:
+    return _alone("untrusted_proxy.html", 400)
 
 
 def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:

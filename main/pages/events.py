@@ -48,6 +48,7 @@ def events(request: HttpRequest) -> HttpResponse:
         "form": form,
         "chips": _chips(form, request.GET) if form.is_valid() else [],
         "days": _days(request.GET),
+        "waiting": [] if request.GET.get("waits") else [Chip("Not acknowledged", url(request.GET, waits="1"))],
         "cameras": _cameras(form, request.GET),
         "query": url(request.GET)[1:],
         "older": url(request.GET, before=cursor(page[-1])) if more else "",
@@ -67,7 +68,7 @@ def event(request: HttpRequest, pk: int) -> HttpResponse:
     found = event_for(actor, pk, Right.PLAYBACK)
     if request.GET.get("part") == "card":
         return _one_card(request, actor, pk)
-    return render(request, "event.html", _context(request, actor, found, AcknowledgeForm({"note": found.note})))
+    return render(request, "event.html", _context(request, actor, found, AcknowledgeForm(initial={"note": found.note})))
 
 
 def _context(request: HttpRequest, actor: Actor, found: Event, form: AcknowledgeForm) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """The log: who has looked at which camera, when and for how long, in sentences."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, QueryDict
@@ -68,7 +68,9 @@ def sentence(session: ViewingSession, reader: int | None = None, *, recorded: bo
     seconds = (now - session.started_at).total_seconds() if still else session.seconds
     you = reader is not None and session.user_id == reader
     lookback = session.transport in LOOKBACKS
-    if lookback:
+    if session.footage:
+        verb = _stills_verb(session)
+    elif lookback:
         verb = "looked back at" if session.transport == ViewingSession.Transport.PLAYBACK else "downloaded"
     elif session.transport == ViewingSession.Transport.FRAME:
         verb = ("are asking" if you else "is asking") if still else "asked"
@@ -83,9 +85,35 @@ def sentence(session: ViewingSession, reader: int | None = None, *, recorded: bo
         "day": day_words(session.started_at),
         "recorded": recorded and not lookback,
         "lookback": lookback,
-        "footage": moment_words(session.footage_at) if lookback and session.footage_at else "",
-        "gone": lookback and session.recording_id is None,
+        "footage": moment_words(session.footage_at) if lookback and session.footage_at and not session.footage else "",
+        "gone": lookback and session.recording_id is None and not session.footage,
+        "stills_of": _stills_of(session),
     }
+
+
+def _stills_verb(session: ViewingSession) -> str:
+    """«looked at stills of», «took away the time-lapse of»."""
+    film = session.footage == ViewingSession.Footage.TIMELAPSE
+    if session.transport == ViewingSession.Transport.PLAYBACK:
+        return "watched the time-lapse of" if film else "looked at stills of"
+    if film:
+        return "took away the time-lapse of"
+    return "took away the stills of" if _is_day(session) else "took away stills of"
+
+
+def _stills_of(session: ViewingSession) -> str:
+    """Which ones: a day, or the time that was looked at."""
+    if not session.footage or session.footage_at is None:
+        return ""
+    return day_words(session.footage_at) if _is_day(session) else moment_words(session.footage_at)
+
+
+def _is_day(session: ViewingSession) -> bool:
+    """Whether it was about a whole day: a time-lapse, or all stills since midnight taken away."""
+    if session.footage == ViewingSession.Footage.TIMELAPSE:
+        return True
+    begins = session.footage_at is not None and timezone.localtime(session.footage_at).time() == time.min
+    return begins and session.transport == ViewingSession.Transport.EXPORT
 
 
 def duration(seconds: float) -> str:

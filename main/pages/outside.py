@@ -7,7 +7,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from main.actors import session_actor
-from main.outside import Advice, AddressError, advice, findings, seen
+from main.outside import AddressError, Advice, advice, findings, seen
 
 LONGEST = 300
 

@@ -56,7 +56,7 @@ def recordings(request: HttpRequest) -> HttpResponse:
         "entries": list(entries(page.rows)),
         "managed": managed,
         "strips": strips(actor, chosen, shown) if shown else [],
-        "shown": _day_name(shown) if shown else "",
+        "shown": day_name(shown) if shown else "",
         "chips": list(_chips(request.GET, cameras, camera)),
         "days": _days(request.GET, actor, camera, shown) if shown else [],
         "older": _url(request.GET, after=page.after) if page.after else "",
@@ -115,7 +115,7 @@ def entries(rows: list[Recording]) -> Iterator[Entry]:
     now, last = timezone.now(), None
     for one in rows:
         day = timezone.localtime(one.started_at).date()
-        heading, last = (_day_name(day) if day != last else ""), day
+        heading, last = (day_name(day) if day != last else ""), day
         ends = None if one.state == Recording.State.OPEN else end_of(one, now)
         yield Entry(one, heading, length(seconds_of(one)), size(one.bytes), SHAPES.get(one.state, ""), ends)
 
@@ -146,7 +146,7 @@ def _day(text: str) -> tuple[date | None, str]:
     return (day, "") if 2000 <= day.year < 2100 else (None, "That is not a day of this century.")
 
 
-def _day_name(day: date) -> str:
+def day_name(day: date) -> str:
     """«Today, 21 November», «Friday, 20 November»; with the year when it is another one."""
     away = (timezone.localdate() - day).days
     name = {0: "Today", 1: "Yesterday"}.get(away, f"{day:%A}")
@@ -171,8 +171,8 @@ def _chips(query: QueryDict, cameras: list[Camera], chosen: Camera | None) -> It
 def _days(query: QueryDict, actor: Actor, camera: Camera | None, shown: date) -> list[Chip]:
     """The days before and after with anything on them."""
     before, after = day_before(actor, camera, shown), day_after(actor, camera, shown)
-    chips = [Chip(f"← {_day_name(before)}", _url(query, day=before.isoformat()))] if before else []
-    return chips + ([Chip(f"{_day_name(after)} →", _url(query, day=after.isoformat()))] if after else [])
+    chips = [Chip(f"← {day_name(before)}", _url(query, day=before.isoformat()))] if before else []
+    return chips + ([Chip(f"{day_name(after)} →", _url(query, day=after.isoformat()))] if after else [])
 
 
 def _teach(actor: Actor, cameras: list[Camera], camera: Camera | None) -> Camera | None:

@@ -15,10 +15,12 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
 from camera import ports
+from camera.engine.selection import Limits
 from main.actors import session_actor
 from main.footage_facts import kept_facts, where_facts
 from main.models import SiteSettings
 from main.recordings_folder import check_folder, roots
+from main.what_if import reckon
 from main.words import plain_numbers
 
 if TYPE_CHECKING:
@@ -26,13 +28,14 @@ if TYPE_CHECKING:
 else:
     Form = forms.ModelForm
 
+LIMITS = {"recording_days", "event_days", "still_days", "gigabytes_kept"}
 NUMBER = "Write a number, for instance {}."
 GROUPS = (
     ("What is the house called?", ("site_name",)),
     ("How smooth are live pictures?", ("viewer_fps",)),
     ("When are cameras recorded?", ("record", "pre_roll", "post_roll", "manual_hours")),
     ("Where do recordings go?", ("recordings_path",)),
-    ("How long is footage kept?", ("recording_days", "event_days", "gigabytes_kept")),
+    ("How long is footage kept?", ("recording_days", "event_days", "still_days", "gigabytes_kept")),
     ("Who may come in?", ("signups_open",)),
     ("Which clock do the pages show?", ("time_zone",)),
 )
@@ -45,6 +48,8 @@ class Group:
     question: str
     fields: list[forms.BoundField]
     facts: list[str]
+    # Whether what goes by these values is told beside them.
+    limits: bool = False
 
 
 def check_site_name(name: str) -> None:
@@ -71,6 +76,7 @@ class SettingsForm(Form):
             "recordings_path": "Folder for new recordings",
             "recording_days": "Days that recordings are kept",
             "event_days": "Days that events and their pictures are kept",
+            "still_days": "Days that stills are kept",
             "gigabytes_kept": "Gigabytes of recordings kept",
             "signups_open": "Anybody who reaches this site may sign up",
             "time_zone": "Time zone",
@@ -81,6 +87,7 @@ class SettingsForm(Form):
             "pre_roll": "Also before anything else that starts a recording. At most 60.",
             "post_roll": "At most 600, that is ten minutes.",
             "gigabytes_kept": "Empty: as much as fits, up to 80 % of each disk. The oldest go first, kept ones never.",
+            "still_days": "All stills together take 10 % of the disk at most, whatever the days.",
             "recording_days": "Then they are deleted, kept ones never. A camera may have its own figure.",
             "time_zone": "Written like Europe/Berlin. Everything is stored in UTC; only what is shown changes.",
         }
@@ -103,6 +110,7 @@ class SettingsForm(Form):
             },
             "recording_days": {"invalid": "Write a whole number of days, for instance 14.", "min_value": "At least 1."},
             "event_days": {"invalid": "Write a whole number of days, for instance 60.", "min_value": "At least 1."},
+            "still_days": {"invalid": "Write a whole number of days, for instance 2.", "min_value": "At least 1."},
             "gigabytes_kept": {
                 "invalid": "Write a number of gigabytes, for instance 200, or leave it empty.",
                 "min_value": "At least 0.01. To record nothing, choose «never» above.",
@@ -116,6 +124,8 @@ class SettingsForm(Form):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         plain_numbers(self.initial)
+        # Set where the page only tells what would go: no folder is made for that.
+        self.only_asks = False
         self.stored_folder = self.instance.recordings_path
         folder = self.fields["recordings_path"]
         folder.widget.attrs["placeholder"] = str(django_settings.MEDIA_ROOT)
@@ -134,7 +144,7 @@ class SettingsForm(Form):
         """The folder is tried last, when all else is right: trying may make it."""
         super()._post_clean()  # type: ignore[misc]
         folder = self.cleaned_data.get("recordings_path", "")
-        if self.errors or folder == self.stored_folder:
+        if self.errors or self.only_asks or folder == self.stored_folder:
             return
         try:
             self.instance.recordings_path = self.cleaned_data["recordings_path"] = check_folder(folder)
@@ -145,7 +155,12 @@ class SettingsForm(Form):
         house = SiteSettings.load()
         facts = {"recordings_path": where_facts, "recording_days": kept_facts}
         return [
-            Group(question, [self[name] for name in names], facts[names[0]](house) if names[0] in facts else [])
+            Group(
+                question,
+                [self[name] for name in names],
+                facts[names[0]](house) if names[0] in facts else [],
+                "recording_days" in names,
+            )
             for question, names in GROUPS
         ]
 
@@ -162,12 +177,20 @@ def edit(request: HttpRequest) -> HttpResponse:
     house = SiteSettings.load()
     before = values(house)
     form = SettingsForm(request.POST if request.method == "POST" else None, instance=house)
-    if request.method == "POST" and form.is_valid():
+    context: dict[str, Any] = {"form": form, "zones": sorted(zoneinfo.available_timezones())}
+    if request.method == "POST" and "what_if" in request.POST:
+        from main.pages.what_if import of_house  # it needs the form of this page
+
+        form.only_asks = True
+        context["what_if"] = of_house(request.POST)
+    elif request.method == "POST" and form.is_valid():
         changed = [name for name in form.changed_data if before[name] != form.cleaned_data[name]]
         with transaction.atomic():
             if changed:
                 house.save(update_fields=changed)
             ports.on_change(actor.name, "changed the house's settings", before, values(house))
         messages.success(request, "The settings are saved." if changed else "Nothing was changed.")
+        if {*changed} & LIMITS and (goes := str(reckon(Limits.now()))):
+            messages.warning(request, f"By these limits {goes} will be deleted within minutes.")
         return redirect("settings")
-    return render(request, "settings.html", {"form": form, "zones": sorted(zoneinfo.available_timezones())})
+    return render(request, "settings.html", context)

@@ -31,6 +31,7 @@ TEXTS = {
     ),
     "v4l2": ("device:/dev/video0", "A camera plugged into the machine Fairwatch runs on."),
     "file": ("file:yard.mp4", "A video in the folder of CAMERA_FILES, played in a loop as if it were a camera."),
+    "push": ("push:", "A program that sends its pictures here, each in a POST of its own. It gets a key for that."),
     "pattern": ("pattern:", "A drawn scene with a clock, to try Fairwatch without a camera."),
 }
 

@@ -53,7 +53,7 @@ def page(request: HttpRequest) -> HttpResponse:
         # Plain: the device that scans it does not trust the house yet.
         link = reachable(f"http://{host}{reverse('tls')}")
         context |= {
-            "fingerprint": fingerprint(held),
+            "fingerprint": fingerprint(held).split(":"),
             "until": held.not_valid_after_utc,
             "link": link,
             "qr": segno.make(link, error="m").svg_data_uri(scale=6, border=4, light="#fff"),

@@ -41,6 +41,7 @@ def today_context(actor: Actor, camera: Camera, rights: AbstractSet[str]) -> dic
         "shown": "today",
         "strip": next(iter(strips(actor, [camera], today)), None),
         "events": [{"event": one, "what": what(one)} for one in _latest(camera, midnight(today))],
+        "spill": Event.objects.filter(camera=camera, kind=Event.Kind.SPILL, ended_at=None).remaining().first(),
     }
 
 

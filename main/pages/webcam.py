@@ -9,7 +9,7 @@ from django import forms
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import PermissionDenied
-from django.db import DatabaseError
+from django.db import DatabaseError, transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
@@ -19,13 +19,13 @@ from ninja.utils import check_csrf
 
 from accounts.models import Role
 from camera.access import Actor
-from camera.live.hub import running_hub
 from camera.names import check_name
 from main.actors import Login, session_actor
 from main.feeding import DISABLED, GONE, LINK_OVER, LOGGED_OUT, Feeder, RefusedError, admit, link_login
 from main.pages.join_links import HOURS, show_new_link
+from main.pushing import lanes
 from main.pushing.picture import Answer, BadPictureError
-from main.webcam_frames import MOST_FPS, post_may_begin, pushed, send_on
+from main.webcam_frames import MOST_FPS, post_may_begin, pushed
 from main.webcams import guest_camera, seers, webcam_of
 
 STATUS = {LOGGED_OUT: 401, LINK_OVER: 401, GONE: 404, DISABLED: 503}
@@ -35,7 +35,10 @@ class PhoneForm(forms.Form):
     """Another phone as a camera of the house."""
 
     name = forms.CharField(
-        label="What is it called?", max_length=60, validators=[check_name], help_text="For instance «Phone in the hall»."
+        label="What is it called?",
+        max_length=60,
+        validators=[check_name],
+        help_text="For instance «Phone in the hall».",
     )
     hours = forms.TypedChoiceField(label="The link works for", choices=HOURS, coerce=int, initial=24)
 
@@ -72,7 +75,8 @@ RATES = (("0.5", "1 picture every 2 seconds"), ("1", "1 picture a second"), ("2"
 
 
 def _let_in(request: HttpRequest, actor: Actor, wanted: dict[str, Any]) -> HttpResponse:
-    return show_new_link(request, actor, guest_camera(wanted["name"], actor), wanted["hours"])
+    with transaction.atomic():
+        return show_new_link(request, actor, guest_camera(wanted["name"], actor), wanted["hours"])
 
 
 @login_not_required
@@ -104,7 +108,6 @@ async def frames(request: HttpRequest) -> HttpResponse:
         return _refused(503, "busy", "The house is busy; try again in a few seconds.")
     if not request.body:
         return JsonResponse(_told(0) | {"camera": feeder.slug, "name": feeder.name, "house": feeder.house})
-    await running_hub()
     answer = await _sent(feeder, request)
     if answer.taken:
         return JsonResponse(_told(1))
@@ -127,7 +130,7 @@ async def _sent(feeder: Feeder, request: HttpRequest) -> Answer:
         return error.answer
     if not post_may_begin(feeder.camera):
         return Answer(429, "busy", f"At most {MOST_FPS:.0f} pictures a second are taken.", MOST_FPS)
-    return await send_on(feeder.camera, picture)
+    return await lanes.send(feeder.camera, picture)
 
 
 def _told(taken: int) -> dict[str, Any]:

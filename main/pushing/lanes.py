@@ -52,6 +52,7 @@ class Lane:
         self.rate = rate
         self._camera, self._ask, self._clock = camera, ask, clock
         self._numbers = itertools.count()
+        self._flying: _Waiting | None = None
         self._newest: _Waiting | None = None
         self._flagged: deque[_Waiting] = deque()
         self._late: deque[_Waiting] = deque()
@@ -130,6 +131,7 @@ class Lane:
         while True:
             one = self._next()
             if one is not None:
+                self._flying = one
                 answer = await self._asked(one.pushed)
                 if not one.answer.done():
                     one.answer.set_result(answer)
@@ -187,7 +189,7 @@ class Lane:
                 queue.popleft()
 
     def _answer_all(self, answer: Answer) -> None:
-        waiting = [*self._flagged, *self._late, *([self._newest] if self._newest else [])]
+        waiting = [*self._flagged, *self._late, *(one for one in (self._flying, self._newest) if one is not None)]
         self._flagged.clear()
         self._late.clear()
         self._newest = None

@@ -5,13 +5,13 @@
 
   const form = document.getElementById("camera-form");
   const source = form.elements.namedItem("source");
-  const kinds = { rtsp: "rtsp", rtsps: "rtsp", http: "http", https: "http", device: "v4l2", file: "file", pattern: "pattern" };
+  const kinds = { rtsp: "rtsp", rtsps: "rtsp", http: "http", https: "http", device: "v4l2", file: "file", pattern: "pattern", push: "push" };
 
   function showKind() {
     const scheme = source.value.trim().split(":", 1)[0].toLowerCase();
     const kind = source.value.includes(":") ? kinds[scheme] : undefined;
     for (const part of form.querySelectorAll("[data-kinds]")) {
-      part.hidden = kind !== undefined && !part.dataset.kinds.split(" ").includes(kind);
+      part.hidden = kind === undefined ? "onceKnown" in part.dataset : !part.dataset.kinds.split(" ").includes(kind);
     }
     for (const hint of form.querySelectorAll(".camera-hint")) {
       hint.hidden = kind !== undefined && hint.dataset.kind !== kind;

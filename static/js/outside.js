@@ -12,6 +12,7 @@
     item.className = `finding finding-${verdict}`;
     item.querySelector(".verdict").textContent = SHAPES[verdict];
     item.querySelector(".words").textContent = words;
+    item.querySelectorAll(".env").forEach((line) => { line.hidden = true; });
     const place = item.querySelector("[data-line]");
     place.hidden = !line;
     place.firstElementChild.textContent = line || "";
@@ -23,6 +24,7 @@
   }
   if (location.protocol === "https:" && scheme === "http" && document.querySelector("#finding-encryption.finding-note")) {
     say("encryption", "wrong", "Your browser came by https, the house is not told. Let the proxy send X-Forwarded-Proto, then set its address in TRUSTED_PROXIES, and:", "TLS=proxy");
+    say("cookie", "wrong", "It also travels unencrypted, as TLS=off.");
   }
   const origin = location.origin.toLowerCase();
   if (origin === `${scheme}://${host}`.toLowerCase() || trusted.includes(origin)) {

@@ -16,6 +16,8 @@ from tests.camera_house import SECRET, EngineEnd, form_values, password_of
 
 pytestmark = pytest.mark.django_db
 ClientOf = Callable[[User | None], Client]
+# What can be connected to for a test.
+TRIED = "rtsp http v4l2 file pattern"
 
 
 # --- change ---
@@ -160,19 +162,20 @@ def test_one_who_gives_up_the_right_is_taken_to_the_list(client_of: ClientOf, ch
 @pytest.mark.parametrize(
     ("source", "shown"),
     [
-        ("rtsp://10.0.0.9/s1", {"rtsp http", "rtsp"}),
-        ("https://10.0.0.9/s1", {"rtsp http", "http"}),
-        ("pattern:", set()),
-        ("", {"rtsp http", "rtsp", "http"}),
-        ("half an address", {"rtsp http", "rtsp", "http"}),
+        ("rtsp://10.0.0.9/s1", {"rtsp http", "rtsp", TRIED}),
+        ("https://10.0.0.9/s1", {"rtsp http", "http", TRIED}),
+        ("pattern:", {TRIED}),
+        ("push:", {"push"}),
+        ("", {"rtsp http", "rtsp", "http", TRIED}),
+        ("half an address", {"rtsp http", "rtsp", "http", TRIED}),
     ],
 )
 def test_the_server_hides_what_belongs_to_other_kinds(
     source: str, shown: set[str], client_of: ClientOf, alice: User
 ) -> None:
     page = client_of(alice).post("/cameras/add/", {"name": "", "source": source}).content.decode()
-    parts = re.findall(r'data-kinds="([a-z ]+)"( hidden)?', page)
-    assert len(parts) == 4 and {kinds for kinds, hidden in parts if not hidden} == shown
+    parts = re.findall(r'data-kinds="([a-z0-9 ]+)"( hidden)?', page)
+    assert len(parts) == 7 and {kinds for kinds, hidden in parts if not hidden} == shown
     hints = re.findall(r'class="camera-hint" data-kind="\w+"( hidden)?', page)
-    assert hints.count("") == (5 if len(shown) == 3 else 1)
+    assert hints.count("") == (6 if len(shown) == 4 else 1)
     assert 'css/noscript.css"></noscript>' in page

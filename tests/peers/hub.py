@@ -32,8 +32,9 @@ class Hub:
     folder: Path
     states: dict[int, list[CameraState]] = field(default_factory=dict)
     replies: list[dict[str, Any]] = field(default_factory=list)
-    # (kind, body) of what became rows if this were an engine; acknowledged at once.
+    # (kind, body) of what became rows if this were an engine; acknowledged at once, with the values of `verdict`.
     reports: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    verdict: Callable[[dict[str, Any]], dict[str, Any]] = lambda body: {"taken": True, "known": False}
     peers: dict[bytes, int] = field(default_factory=dict)
     pictures: dict[int, list[Picture]] = field(default_factory=dict)
     processes: list["subprocess.Popen[bytes]"] = field(default_factory=list)
@@ -88,7 +89,7 @@ class Hub:
                 self.replies.append(header)
             elif header.get("type") == "report":
                 self.reports.append((header["kind"], header["body"]))
-                self.router.send(peer, {"type": "ack", "seq": header["seq"]})
+                self.router.send(peer, {"type": "ack", "seq": header["seq"]} | self.verdict(header["body"]))
         for camera, socket in self.viewers.items():
             while True:
                 try:

@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts.models import User
-from camera import bus, commands, ports
+from camera import bus, commands, keys, ports
 from camera.addresses import EXAMPLES, AddressError, parse_source
 from camera.models import Camera, RecordMode, free_slug
 from camera.redact import redact
@@ -52,3 +52,10 @@ class Command(BaseCommand):
         ports.on_change("command line", f"camera {camera.slug} added", {}, told)
         commands.poke(bus.endpoints(settings.RUN_DIR, settings.ENGINE_NAME).commands, camera.pk)
         self.stdout.write(camera.slug)
+        if camera.kind == "push":
+            # After the slug, and on stderr: who reads the slug in a script does not have the key in a variable or log.
+            key = keys.issue(camera)
+            self.stderr.write(
+                f"Its key, shown this once: {key}\nSend each JPEG as the body of a POST to "
+                f"/api/v1/cameras/{camera.slug}/frames with the header X-Camera-Auth: KEY (docs/api.md)."
+            )
