@@ -17,8 +17,10 @@ from camera import (
     commands,
     footage_admin,  # noqa: F401 (registers recordings and events)
     ports,
+    stills_admin,  # noqa: F401 (registers stills and time-lapses)
 )
 from camera.admin_form import DETECTION, RECORDING, CameraAdminForm, described, grants_of
+from camera.footage_admin import stamp
 from camera.leaving import footage_of, let_go
 from camera.models import Camera, Grant
 from camera.redact import redact
@@ -76,17 +78,24 @@ class GrantInline(GrantInlineBase):
 class CameraAdmin(CameraBase):
     form = CameraAdminForm
     inlines = [GrantInline]
-    list_display = ["name", "kind", "source_shown", "state", "reason", "state_since", "record", "keeper", "enabled"]
-    list_filter = ["kind", "state", "reason", "record", "detect", "enabled", "keeper"]
+    list_display = ["name", "kind", "source_shown", "state", "reason", "state_since", "record", "stills_every",
+                    "keeper", "enabled"]  # fmt: skip
+    list_filter = ["kind", "webcam", "state", "reason", "record", "detect", "enabled", "keeper"]
     search_fields = ["name", "slug", "address", "keeper__username"]
     list_select_related = ["keeper"]
     autocomplete_fields = ["keeper"]
-    readonly_fields = ["password_state", "state", "reason", "state_since", "version", "made_at", "pages"]
+    readonly_fields = ["password_state", "key_since", "webcam", "state", "reason", "state_since", "version", "made_at",
+                       "pages"]  # fmt: skip
     fieldsets = [
         (None, {"fields": ["name", "slug", "enabled", "position", "keeper", "pages"]}),
         (
             "Where the picture comes from",
-            {"fields": ["source", "username", "password_state", "new_password", "transport", "poll_fps"]},
+            {
+                "fields": [
+                    "source", "username", "password_state", "new_password", "key_since", "webcam", "transport",
+                    "poll_fps",
+                ]
+            },
         ),
         ("Recording (empty: as the house)", {"fields": RECORDING}),
         ("Detection", {"fields": DETECTION}),
@@ -111,6 +120,13 @@ class CameraAdmin(CameraBase):
         if camera.password_lost:
             return "must be entered again: SECRET_KEY has changed"
         return "one is stored" if camera.sealed_password else "none is stored"
+
+    @admin.display(description="key to send with")
+    def key_since(self, camera: Camera) -> str:
+        """Never the key, nor what is stored of it."""
+        if not camera.key_digest:
+            return "none"
+        return f"since {stamp(camera.key_made_at)}" if camera.key_made_at else "one is given out"
 
     @admin.display(description="pages")
     def pages(self, camera: Camera) -> str:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 else:
     CameraModelForm = forms.ModelForm
 
-RECORDING = ("record", "pre_roll", "post_roll", "days_kept", "gigabytes_kept", "audio")
+RECORDING = ("record", "pre_roll", "post_roll", "days_kept", "gigabytes_kept", "stills_every", "audio")
 DETECTION = ("detect", "sensitivity", "min_area")
 HIDDEN = "***"
 TAKEN_SLUGS = ("add", "test")  # pages of /cameras/
@@ -53,6 +53,7 @@ class CameraAdminForm(CameraModelForm):
         stored: Camera | None = kwargs.get("instance")
         self._stored = Address(stored.kind, stored.address) if stored is not None and stored.pk else None
         super().__init__(self._taken_apart(data), *args, **kwargs)
+        self.fields["stills_every"].required = False
         if self._stored is not None:
             self.initial["source"] = redact(self._stored.source)
 
@@ -86,6 +87,10 @@ class CameraAdminForm(CameraModelForm):
         if slug in TAKEN_SLUGS:
             raise forms.ValidationError("A page of the house stands there; choose another.")
         return slug
+
+    def clean_stills_every(self) -> int:
+        given: int | None = self.cleaned_data["stills_every"]
+        return self.instance.stills_every if given is None else given
 
     def clean_source(self) -> str:
         if self._address is None:

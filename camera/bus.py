@@ -27,6 +27,10 @@ LONGEST_FOLDER = 75
 # A camera that is not taken from drops pictures at once; what passes on states of many cameras must not drop these.
 CAMERA_HWM = 4
 RELAY_HWM = 256
+# Messages taken in at one go: a flood on one channel must not keep the others waiting.
+AT_ONCE = 200
+# From this size on passing on what is there is cheaper than a copy. Bytes.
+_LARGE = 65536
 STATE = "state"
 ENGINE = "engine"
 JPEG = "jpeg"
@@ -112,7 +116,7 @@ class MediaPublisher:
     def send(self, name: bytes, header: dict[str, Any], payload: bytes = b"") -> bool:
         """Publish; False when the channel is full and the message was dropped."""
         try:
-            self.socket.send_multipart([name, encode(header), payload], zmq.NOBLOCK, copy=len(payload) < 65536)
+            self.socket.send_multipart([name, encode(header), payload], zmq.NOBLOCK, copy=len(payload) < _LARGE)
         except zmq.Again:
             return False
         return True
@@ -278,12 +282,14 @@ class Router:
         self.socket.sndhwm = self.socket.rcvhwm = 1000
         # A process that comes back under its old identity takes the place of its dead connection.
         self.socket.setsockopt(zmq.ROUTER_HANDOVER, 1)
+        # Whoever is not there is an error and not silence.
+        self.socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
         self.socket.bind(endpoint)
         self.garbage = 0
 
     def receive(self) -> Iterator[tuple[bytes, dict[str, Any], bytes]]:
-        """(peer, header, payload) of everything that has come in."""
-        while True:
+        """(peer, header, payload) of what has come in, or the first AT_ONCE of it."""
+        for _ in range(AT_ONCE):
             try:
                 parts = self.socket.recv_multipart(zmq.NOBLOCK)
             except zmq.Again:
@@ -294,11 +300,13 @@ class Router:
                 continue
             yield parts[0], header, parts[2] if len(parts) == 3 else b""
 
-    def send(self, peer: bytes, header: dict[str, Any], payload: bytes = b"") -> None:
+    def send(self, peer: bytes, header: dict[str, Any], payload: bytes = b"") -> bool:
+        """False when the peer is not there (any more) or takes nothing; whoever asked has a deadline of its own."""
         try:
-            self.socket.send_multipart([peer, encode(header), payload], zmq.NOBLOCK)
+            self.socket.send_multipart([peer, encode(header), payload], zmq.NOBLOCK, copy=len(payload) < _LARGE)
         except zmq.ZMQError:
-            return  # the peer is gone; whoever asked has a deadline of its own
+            return False
+        return True
 
     def close(self) -> None:
         self.socket.close()

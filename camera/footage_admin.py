@@ -212,3 +212,4 @@ class RecordRequestAdmin(ReadOnly, RequestPage):
     search_fields = ("camera__name", "user_name")
     list_select_related = ("camera",)
     date_hierarchy = "made_at"
+

@@ -26,6 +26,10 @@ class Footage:
     timelapses: int = 0
     timelapses_bytes: int = 0
 
+    @property
+    def is_something(self) -> bool:
+        return bool(self.recordings or self.events or self.stills or self.timelapses)
+
     def __str__(self) -> str:
         """«12 recordings (84 MB), 3 events and 40 stills (2 MB)», or nothing."""
         # One that is still being written has no size yet.

@@ -51,7 +51,8 @@ def stamp(moment: datetime) -> str:
 @admin.register(SiteSettings)
 class SiteSettingsAdmin(SettingsBase):
     form = SettingsForm
-    list_display = ["site_name", "record", "recording_days", "gigabytes_kept", "signups_open", "time_zone"]
+    list_display = ["site_name", "record", "recording_days", "event_days", "still_days", "gigabytes_kept",
+                    "signups_open", "videostream_open", "time_zone"]  # fmt: skip
     fieldsets = [(question, {"fields": names}) for question, names in GROUPS]
 
     def has_add_permission(self, request: HttpRequest) -> bool:

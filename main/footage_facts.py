@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from camera.engine.disk import floor_of
 from camera.engine.retention import DISK_SHARE
-from camera.models import Event, Recording
+from camera.models import Event, HourUsage, Recording
 from camera.words import many, size, span
 from main.models import SiteSettings
 
@@ -94,6 +94,12 @@ def kept_facts(house: SiteSettings) -> list[str]:
     if events["count"]:
         oldest = span((timezone.now() - events["oldest"]).total_seconds())
         facts.append(f"{many(events['count'], 'event')}; the oldest is of {oldest} ago.")
+    stills = HourUsage.objects.filter(kind=HourUsage.Kind.STILLS, delete_requested_at=None).aggregate(
+        files=Sum("files"), bytes=Sum("bytes"), oldest=Min("hour")
+    )
+    if stills["files"]:
+        oldest = span((timezone.now() - stills["oldest"]).total_seconds())
+        facts.append(f"{stills['files']:,} stills ({size(stills['bytes'])}); the oldest are of {oldest} ago.")
     days = disk_days()
     if days is not None:
         facts.append(f"At the pace of the last week there is room for {in_days(days)} of recordings.")

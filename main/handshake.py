@@ -30,7 +30,12 @@ def right_place(scope: dict[str, Any]) -> bool:
     domain, _ = split_domain_port(hosts[0])
     if not validate_host(domain, settings.ALLOWED_HOSTS):
         return False
-    return not origins or urlsplit(origins[0]).netloc.lower() == hosts[0].lower()
+    if settings.TLS != "off" and scope.get("scheme") == "ws":
+        # Pages are sent on to https; a socket cannot be.
+        return False
+    return not origins or (
+        urlsplit(origins[0]).netloc.lower() == hosts[0].lower() or origins[0].lower() in settings.CSRF_TRUSTED_ORIGINS
+    )
 
 
 def socket_actor(scope: dict[str, Any]) -> tuple[Actor, Login]:

@@ -16,6 +16,7 @@ FORWARDED = ("X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Real
 SHARED = ipaddress.ip_network("100.64.0.0/10")
 HOME_ENDINGS = (".local", ".lan", ".home", ".internal", ".home.arpa", ".fritz.box")
 SAID = 200
+ENCRYPTION = "Encryption"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +56,17 @@ def seen(request: HttpRequest) -> Seen:
     said = {name: request.headers[name][:SAID] for name in FORWARDED if name in request.headers}
     origin = request.headers.get("Origin", "")
     if not origin and request.headers.get("Sec-Fetch-Site") == "same-origin":
-        parts = urlsplit(request.headers.get("Referer", ""))
-        origin = f"{parts.scheme}://{parts.netloc}"
+        origin = _origin_of(request.headers.get("Referer", ""))
     peer = request.META.get("REMOTE_ADDR") or ""
     return Seen(request.get_host(), request.scheme or "http", peer, said, origin[:SAID].lower())
+
+
+def _origin_of(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ""
+    return f"{parts.scheme}://{parts.netloc}" if parts.netloc else ""
 
 
 def findings(of: Seen) -> list[Finding]:
@@ -72,7 +80,8 @@ def changed_on_the_way(of: Seen, site: str) -> bool:
     """
     if not of.origin or of.origin in (of.here.lower(), "null") or of.origin in settings.CSRF_TRUSTED_ORIGINS:
         return False
-    same_name = split_domain_port(urlsplit(of.origin).netloc)[0] == split_domain_port(of.host)[0].lower()
+    name = split_domain_port(of.origin.partition("://")[2])[0]
+    same_name = bool(name) and name == split_domain_port(of.host)[0].lower()
     return site == "same-origin" or (not site and same_name) or (site == "same-site" and same_name)
 
 
@@ -99,26 +108,36 @@ def _name(of: Seen) -> Finding:
 
 
 def _encryption(of: Seen) -> Finding:
-    title, said = "Encryption", of.forwarded.get("X-Forwarded-Proto", "").lower()
     if settings.TLS == "local":
         if of.forwarded:
-            words = "A proxy is in front, yet the house does TLS itself. That works where the proxy speaks https to it."
-            return Finding("encryption", title, "note", words + " If the proxy speaks plain http to it:", ("TLS=proxy",))
-        return Finding("encryption", title, "good", "The house does it with a certificate of its own.")
-    if of.scheme == "https" and settings.TLS == "proxy":
-        return Finding("encryption", title, "good", "A proxy in front does it, and says so.")
-    if of.scheme == "https":
-        words = "A proxy in front does it, but TLS=off: cookies would go along on an unencrypted connection too."
-        return Finding("encryption", title, "wrong", words, ("TLS=proxy",))
-    if said == "https":
-        words = "The proxy says that it was reached by https. It is not believed, as it is not a trusted proxy."
-        return Finding("encryption", title, "wrong", words, ("TLS=proxy", trusted_line(of.peer)))
+            words = (
+                "A proxy is in front, yet the house does TLS itself. That works where the proxy speaks https to it. "
+                "If the proxy speaks plain http to it:"
+            )
+            return Finding("encryption", ENCRYPTION, "note", words, ("TLS=proxy",))
+        return Finding("encryption", ENCRYPTION, "good", "The house does it with a certificate of its own.")
+    if of.scheme != "https":
+        return _unencrypted(of)
     if settings.TLS == "proxy":
-        return Finding("encryption", title, "wrong", "TLS=proxy, but no proxy says that it was reached by https.")
-    if is_home(of.host):
-        return Finding("encryption", title, "note", "None: others on your network can listen in. To end that:", ("TLS=local",))
-    words = "None: pictures and log-ins travel openly. Put a proxy with TLS in front, or use a private network."
-    return Finding("encryption", title, "wrong", words)
+        return Finding("encryption", ENCRYPTION, "good", "A proxy in front does it, and says so.")
+    words = "A proxy in front does it, but TLS=off: cookies would go along on an unencrypted connection too."
+    return Finding("encryption", ENCRYPTION, "wrong", words, ("TLS=proxy",))
+
+
+def _unencrypted(of: Seen) -> Finding:
+    verdict = "wrong"
+    lines: tuple[str, ...] = ()
+    if of.forwarded.get("X-Forwarded-Proto", "").lower() == "https":
+        words = "The proxy says that it was reached by https. It is not believed, as it is not a trusted proxy."
+        lines = ("TLS=proxy", trusted_line(of.peer))
+    elif settings.TLS == "proxy":
+        words = "TLS=proxy, but no proxy says that it was reached by https."
+    elif is_home(of.host):
+        verdict, words = "note", "None: others on your network can listen in. To end that:"
+        lines = ("TLS=local",)
+    else:
+        words = "None: pictures and log-ins travel openly. Put a proxy with TLS in front, or use a private network."
+    return Finding("encryption", ENCRYPTION, verdict, words, lines)
 
 
 def _address(of: Seen) -> Finding:
@@ -127,8 +146,8 @@ def _address(of: Seen) -> Finding:
         return Finding("address", title, "good", f"You come from {of.peer}, as the trusted proxy says.")
     if "X-Forwarded-For" in of.forwarded:
         words = (
-            f"Everybody seems to come from {of.peer}, the proxy: the log says so, and one person's wrong passwords lock out "
-            "all. The proxy tells who asks, but is not trusted yet."
+            f"Everybody seems to come from {of.peer}, the proxy: the log says so, and one person's wrong passwords "
+            "lock out all. The proxy tells who asks, but is not trusted yet."
         )
         return Finding("address", title, "wrong", words, (trusted_line(of.peer),))
     if of.forwarded:
@@ -201,21 +220,25 @@ def advice(typed: str, of: Seen) -> Advice:
     """The lines for .env with which the house can be reached at the address `typed`. Raises AddressError."""
     example = "Write it as https://cameras.example.org"
     text = typed.strip().lower()
-    parts = urlsplit(text if "://" in text else f"https://{text}")
     try:
+        parts = urlsplit(text if "://" in text else f"https://{text}")
         port, host = parts.port, parts.hostname or ""
     except ValueError:
         raise AddressError(example) from None
     bracketed = f"[{host}]" if ":" in host else host
     if parts.scheme not in ("http", "https") or not HOST.match(bracketed) or parts.username is not None:
         raise AddressError(example)
+    if len(host) > 253 or any(len(label) > 63 for label in host.split(".")):
+        raise AddressError(f"No name is that long. {example}")
     if parts.path not in ("", "/") or parts.query or parts.fragment:
         raise AddressError("The house needs a name of its own, without a path after it. " + example)
     usual = port in (None, 443 if parts.scheme == "https" else 80)
     address = f"{parts.scheme}://{bracketed}" + ("" if usual else f":{port}")
     notes = []
     if parts.scheme == "http":
-        notes.append("http is not encrypted. Use it in a private network only; browsers let no page on it use a camera.")
+        notes.append(
+            "http is not encrypted. Use it in a private network only; browsers let no page on it use a camera."
+        )
         return Advice(address, [allowed_line(bracketed), "TLS=off"], notes)
     if is_home(bracketed) and port == settings.PORT:
         notes.append("The house does TLS itself; each device installs its certificate once, from the page /tls/.")
@@ -226,6 +249,8 @@ def advice(typed: str, of: Seen) -> Advice:
     if not usual:
         lines.append(f"CSRF_TRUSTED_ORIGINS={address}")
     if not proxy:
-        notes.append("TRUSTED_PROXIES is the address that the proxy has from here: 127.0.0.1 when it runs on this machine.")
+        notes.append(
+            "TRUSTED_PROXIES is the address that the proxy has from here: 127.0.0.1 when it runs on this machine."
+        )
     notes.append(f"With the proxy on this machine start with: manage.py serve --bind 127.0.0.1:{settings.PORT}")
     return Advice(address, lines, notes)

@@ -34,5 +34,7 @@ class ProxyCheck:
         if peer not in self.told and len(self.told) < MOST_TOLD:
             self.told.add(peer)
             logger.warning(
-                "a proxy at %s says https but is not trusted; if it is yours, write %s into .env", peer, trusted_line(peer)
+                "a proxy at %s says https but is not trusted; if it is yours, write %s into .env",
+                peer,
+                trusted_line(peer),
             )

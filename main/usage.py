@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from camera.access import Actor, footage_filter
 from camera.models import Camera, HourUsage, Right
-from camera.words import many, size
+from camera.words import size
 
 HOURS, DAYS = 48, 30
 # From the foot of each bar to its top.
@@ -56,7 +56,7 @@ class Kind:
 
     @property
     def counted(self) -> str:
-        return many(self.files, ONE[self.kind]) if self.files else "none"
+        return f"{self.files:,} {ONE[self.kind]}{'s' if self.files != 1 else ''}"
 
 
 @dataclass(slots=True)
@@ -81,6 +81,8 @@ class Column:
     middle: str = ""
     parts: list[Part] = field(default_factory=list)
     tick: str = ""
+    # A label for which a narrow screen has no room.
+    spare: bool = False
 
     @property
     def bytes(self) -> int:
@@ -167,9 +169,7 @@ def _day_words(at: datetime) -> tuple[str, str, str]:
     return f"{local:%a} {local.day} {local:%b}", f"{local:%A} {local.day} {local:%B}", f"{local.day} {local:%b}"
 
 
-def _columns(
-    times: list[datetime], found: Iterator[tuple[datetime, Seen]], words: Words
-) -> list[Column]:
+def _columns(times: list[datetime], found: Iterator[tuple[datetime, Seen]], words: Words) -> list[Column]:
     columns = {}
     for at in times:
         label, full, tick = words(at)
@@ -192,7 +192,8 @@ def _plot(name: str, title: str, per: str, columns: list[Column]) -> Plot:
         column.x, column.width = f"{number * share + share * 0.1:.3f}%", f"{share * 0.8:.3f}%"
         column.middle = f"{(number + 0.5) * share:.3f}%"
         # From the newest backwards, so that now has a label.
-        column.tick = column.tick if (len(columns) - 1 - number) % every == 0 else ""
+        ago, rest = divmod(len(columns) - 1 - number, every)
+        column.tick, column.spare = "" if rest else column.tick, ago % 2 == 1
         foot = FOOT
         for kind in column.kinds:
             height = kind.bytes / top * HEIGHT
@@ -210,7 +211,7 @@ def _scale(most: int) -> tuple[float, float, str, float]:
     """The top of the scale and its step in bytes, and the unit: three to five steps of 1, 2 or 5."""
     unit, length = next(((unit, length) for unit, length in UNITS if most >= length), ("kB", 1e3))
     value = max(most / length, 1e-9) if most else 1.0
-    step = 10.0 ** -6
+    step = 10.0**-6
     while value / step > 5:
         digit = f"{step:e}"[0]
         step *= 2.5 if digit == "2" else 2
@@ -245,7 +246,10 @@ def totals(actor: Actor, cameras: list[Camera]) -> list[Total]:
     for row in sums.annotate(taken=Sum("bytes"), count=Sum("files"), first=Min("hour")):
         kind = row["kind"]
         found[row["camera_slug"]][kind] = Kind(kind, row["taken"] or 0, row["count"] or 0, row["first"])
-    all_of = [Total(names.get(slug, slug), slug if slug in names else "", list(kinds.values())) for slug, kinds in found.items()]
+    all_of = [
+        Total(names.get(slug, slug), slug if slug in names else "", list(kinds.values()))
+        for slug, kinds in found.items()
+    ]
     return sorted(all_of, key=lambda total: (-total.bytes, total.name))
 
 

@@ -1,6 +1,7 @@
 """What would go if the limits were others, told before they are saved. Retention takes the same: camera/engine/
 selection.py chooses for both."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -9,7 +10,7 @@ from django.utils import timezone
 
 from camera.engine import storages
 from camera.engine.retention import disks, size_of_disk
-from camera.engine.selection import DISK_SHARE, GB, Limits, Own, Selection, unkept
+from camera.engine.selection import GB, Limits, Own, Selection, unkept
 from camera.models import Camera, HourUsage, Recording
 from camera.words import many, size, span
 
@@ -75,13 +76,22 @@ def for_camera(camera: Camera, days: int | None, gigabytes: float | None) -> Lim
     return replace(now, cameras={**now.cameras, camera.pk: Own(days, gigabytes)})
 
 
+def after_saving(camera: Camera, changed: Iterable[str]) -> str:
+    """What of it will go by the limits that were just saved; nothing where none was changed or nothing goes."""
+    if not {"days_kept", "gigabytes_kept"} & {*changed}:
+        return ""
+    goes = str(reckon(Limits.now(), camera))
+    return f"By its limits {goes} of it will be deleted within minutes." if goes else ""
+
+
 def reckon(limits: Limits, camera: Camera | None = None, now: datetime | None = None) -> Outcome:
     """What retention takes by `limits`, of all cameras or of this one. A handful of queries, however much there is."""
     home = size_of_disk(storages.home())
     selection = Selection(limits, now or timezone.now(), disks(size_of_disk), home[1] if home else None)
     mine = Q() if camera is None else Q(camera=camera)
-    gone = selection.by_age()
-    aged = selection.too_old().filter(mine).aggregate(count=Count("pk"), bytes=Sum("bytes"))
+    # A file that is missing frees nothing.
+    gone, there = selection.by_age(), ~Q(state=Recording.State.MISSING)
+    aged = selection.too_old().filter(mine).aggregate(count=Count("pk"), bytes=Sum("bytes", filter=there))
     much = [one for one in selection.too_much(gone) if camera is None or one.camera == camera.pk]
     newest = max((one.started_at for one in much), default=None)
     stays = unkept().filter(mine & ~gone)
@@ -114,28 +124,27 @@ def _left(rows: QuerySet[Recording], taken: set[int], now: datetime) -> float | 
     return None
 
 
-def pace(camera: Camera | None = None) -> tuple[float, float] | None:
+def pace(camera: Camera | None = None, now: datetime | None = None) -> tuple[float, float] | None:
     """Bytes recorded in a day, and the days (7 at most) that this is told from; None while not known."""
-    now = timezone.now()
-    late = HourUsage.objects.filter(kind=HourUsage.Kind.RECORDINGS, hour__gt=now - timedelta(days=PACE_DAYS))
+    now = now or timezone.now()
+    late = HourUsage.objects.filter(
+        kind=HourUsage.Kind.RECORDINGS, hour__gte=now - timedelta(days=PACE_DAYS), hour__lt=now
+    )
     found = late.filter(Q() if camera is None else Q(camera=camera)).aggregate(bytes=Sum("bytes"), first=Min("hour"))
     days = (now - found["first"]).total_seconds() / 86_400 if found["first"] else 0.0
     return (found["bytes"] / days, days) if found["bytes"] and days >= LEAST_DAYS else None
 
 
-def pace_words(gigabytes: float | None, camera: Camera | None = None) -> str:
+def pace_words(gigabytes: float | None, camera: Camera | None = None, now: datetime | None = None) -> str:
     """«At the pace of the last 7 days the limit of 50 GB lasts 4.2 days.»; nothing while the pace is not known."""
-    known = pace(camera)
+    known = pace(camera, now)
     if known is None:
         return ""
     daily, days = known
     of = f"At the pace of the last {days_words(days)}"
     if gigabytes is not None:
         return f"{of} the limit of {gigabytes:g} GB lasts {days_words(gigabytes * GB / daily)}."
-    if camera is not None:
-        return f"{of} it records {size(daily)} a day."
-    room = sum(disk.size for disk in disks(size_of_disk)) * DISK_SHARE
-    return f"{of} {DISK_SHARE:.0%} of the disks last {days_words(room / daily)}." if room else ""
+    return f"{of} {'it records' if camera is not None else 'the cameras record'} {size(daily)} a day."
 
 
 def days_words(days: float) -> str:

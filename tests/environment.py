@@ -7,9 +7,12 @@ import tempfile
 
 FOLDER = tempfile.mkdtemp(prefix="fairwatch-tests-")
 atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
-for name in list(os.environ):
-    if name in {"DEBUG", "ALLOWED_HOSTS", "TLS", "TRUSTED_PROXIES", "STORAGE_ROOTS", "ENGINE_NAME", "LOG_LEVEL"}:
-        del os.environ[name]
+# Empty is the same as not set, and wins over a line in .env.
+DEFAULTS = (
+    "DEBUG", "ALLOWED_HOSTS", "TLS", "TRUSTED_PROXIES", "CSRF_TRUSTED_ORIGINS", "STORAGE_ROOTS", "LOG_LEVEL",
+    "CAMERA_PASSWORD", "PUSH_MAX_BYTES", "PUSH_MAX_PIXELS", "PUSH_FPS", "X_ACCEL_REDIRECT", "ADDUSER_PASSWORD",
+)  # fmt: skip
+os.environ |= dict.fromkeys(DEFAULTS, "")
 os.environ |= {
     "SECRET_KEY": "k7Vw2mQz9Xr4Tb6Np1Lc8Hd3Jf5Gs0Ya-only-for-the-tests",
     "DATABASE_URL": f"sqlite:///{FOLDER}/db.sqlite3",
@@ -19,4 +22,5 @@ os.environ |= {
     "ALLOW_LOOPBACK_CAMERAS": "true",
     "TIME_ZONE": "UTC",
     "PORT": "8000",
+    "ENGINE_NAME": "main",
 }

@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import ApiToken, Invite, JoinLink, Role, User
-from camera.models import Camera, Grant, RecordRequest, Right
+from camera.models import Camera, EventStill, Grant, HourUsage, RecordRequest, Right, TimeLapse
 from main.models import AuditEntry, LogLine, SiteSettings, ViewingSession
 from tests.conftest import PASSWORD
 from tests.footage_cast import happened, recorded
@@ -64,7 +64,14 @@ def test_every_model_of_the_house_is_there() -> None:
 def test_every_list_and_every_row_opens(
     owner: Client, viewing: ViewingSession, bob_watches: Grant, alice: User, yard: Camera
 ) -> None:
-    happened(yard, timezone.now(), recorded(yard, timezone.now(), thumbnail=True))
+    event = happened(yard, timezone.now(), recorded(yard, timezone.now(), thumbnail=True))
+    now = timezone.now()
+    EventStill.objects.create(event=event, uid="0" * 8, captured_at=now, image="events/x.jpg", sha256="0" * 64)
+    HourUsage.objects.create(camera=yard, camera_slug="yard", hour=now, kind="stills")
+    TimeLapse.objects.create(
+        camera=yard, camera_name="Yard", camera_slug="yard", day=now.date(), begin=now, end=now, uid="1" * 8,
+        wanted_by="alice",
+    )  # fmt: skip
     RecordRequest.objects.create(camera=yard, user_id=alice.pk, user_name="alice", until=timezone.now())
     Invite.objects.issue(Role.MEMBER, alice)
     ApiToken.objects.issue(alice, "television")

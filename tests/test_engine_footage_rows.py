@@ -147,7 +147,7 @@ def test_an_event_grows_and_ends_and_is_told_within_its_transaction(
 ) -> None:
     told: list[tuple[str, bool]] = []
     monkeypatch.setattr(ports, "on_event", lambda event, is_new: told.append((event.uid, is_new)))
-    event = footage.write(seen(child), child)
+    event = footage.write(seen(child), child).event
     assert event is not None and event.ended_at is None
     ended = seen(child, ended_at=NOON + 8, score=0.9, boxes=((0.1, 0.1, 0.2, 0.2),))
     footage.write(ended, child)

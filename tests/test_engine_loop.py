@@ -27,6 +27,7 @@ def engine(ends: bus.Endpoints, monkeypatch: pytest.MonkeyPatch) -> Iterator[Eng
     """An engine without cameras, whose rows thread has nothing to look at."""
     monkeypatch.setattr("camera.engine.rows.wanted_cameras", lambda requests: [])
     monkeypatch.setattr("camera.engine.adoption.Adoption.step", lambda adoption: None)
+    monkeypatch.setattr("camera.engine.outages.Outages.begin", lambda outages: None)
     monkeypatch.setattr("camera.engine.rows.checkpoint", lambda: None)
     engine = Engine(ends, jobs=[])
     thread = threading.Thread(target=engine.run)

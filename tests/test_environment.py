@@ -28,6 +28,13 @@ WRONG = [
     ("ENGINE_NAME", " ", "is not a name"),
     ("X_ACCEL_REDIRECT", "protected", "beginning of an address"),
     ("X_ACCEL_REDIRECT", "/a b", "beginning of an address"),
+    ("CSRF_TRUSTED_ORIGINS", "cameras.example.org", "beginning of an address"),
+    ("CSRF_TRUSTED_ORIGINS", "https://a.example/path", "beginning of an address"),
+    ("CAMERA_PASSWORD", "your_default_password", "a sample"),
+    ("CAMERA_PASSWORD", "Change-Me!", "a sample"),
+    ("CAMERA_PASSWORD", "caf\u00e9-S3CRETpw", "plain letters"),
+    ("CAMERA_PASSWORD", "S3CRETpw" * 30, "at most 200"),
+    ("PUSH_FPS", "0", "whole number"),
     ("SECRET_KEY", "", "empty"),
     ("SECRET_KEY", "short", "short"),
     ("SECRET_KEY", "please-change-me-please-change-me-please-change-me", "sample"),
@@ -81,6 +88,18 @@ def test_a_secret_key_is_made_once_and_kept_private(tmp_path: Path, monkeypatch:
     again = Environment(env_file).secret_key("SECRET_KEY")
     assert made == again and len(made) >= 50
     assert env_file.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize(("password", "warned"), [("", False), ("short-one", True), ("twelve-signs", False)])
+def test_a_short_camera_password_is_only_warned_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, password: str, warned: bool
+) -> None:
+    monkeypatch.setenv("CAMERA_PASSWORD", password)
+    environment = Environment(tmp_path / ".env")
+    assert environment.camera_password("CAMERA_PASSWORD") == password and not environment.faults
+    assert bool(environment.warnings) is warned and not any(
+        password in line for line in environment.warnings if password
+    )
 
 
 def test_every_variable_stands_in_the_example_file() -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from camera import keys
+from camera.live import hub
 from camera.models import Camera
 from main.pushing.door import PushDoor
 from tests.house import wait_for
@@ -93,6 +94,12 @@ def test_without_an_engine_the_answer_comes_at_once(house: PushHouse) -> None:
     told = house.post()
     assert (told.status, told.code) == (503, "engine_down") and int(told.headers["Retry-After"]) >= 1
     assert time.monotonic() - began < 1
+
+
+def test_a_process_that_ends_takes_nothing_more(house: PushHouse) -> None:
+    hub.current_hub().closing = True
+    told = house.post()
+    assert (told.status, told.code) == (503, "closing") and house.engine.frames == []
 
 
 # --- who may send ---

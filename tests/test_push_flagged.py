@@ -211,7 +211,11 @@ def test_real_broken_pictures_are_refused_or_kept_as_they_are(desk: Desk) -> Non
             assert desk.answers[-1]["code"] == "bad_image" and not desk.answers[-1]["ok"] and not shown
         else:
             still = desk.stills[-1]
-            assert shown == 1 and not row["opencv5_result"].startswith("NONE") and (desk.media / still.image).read_bytes() == jpeg
+            assert (
+                shown == 1
+                and not row["opencv5_result"].startswith("NONE")
+                and (desk.media / still.image).read_bytes() == jpeg
+            )
             desk.acknowledge(still)
             assert desk.answers[-1]["ok"]
         assert len(desk.answers) == before + 1

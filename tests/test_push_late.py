@@ -138,9 +138,7 @@ def test_flagged_ones_are_in_the_film_too_and_once(desk: Desk) -> None:
     assert pictures(path) == 2 and desk.heard(RecordingOpened)[0].trigger == "motion"
 
 
-@pytest.mark.parametrize(
-    ("orders", "words"), [({"hold": "disk_full"}, "disk is full"), ({"storage": ""}, "no place")]
-)
+@pytest.mark.parametrize(("orders", "words"), [({"hold": "disk_full"}, "disk is full"), ({"storage": ""}, "no place")])
 def test_no_recording_is_no_promise(desk: Desk, orders: dict[str, str], words: str) -> None:
     desk.order(**orders)
     send(desk, 0)

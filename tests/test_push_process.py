@@ -30,11 +30,9 @@ class Sender:
     def send(self, jpeg: bytes, at: float, seconds: float = 5.0, **more: Any) -> str:
         """The command's id."""
         command = f"push-{next(self._numbers)}"
-        header = {
-            "type": "command", "id": command, "name": "frame", "body": told(at, **more), "deadline": time.time() + seconds,
-        }  # fmt: skip
+        header = {"type": "command", "id": command, "name": "frame", "body": told(at, **more)}
         (peer,) = self.hub.peers
-        self.hub.router.send(peer, header, jpeg)
+        self.hub.router.send(peer, header | {"deadline": time.time() + seconds}, jpeg)
         return command
 
     def answers(self, command: str) -> list[dict[str, Any]]:
@@ -117,7 +115,7 @@ def test_what_is_pushed_is_seen_and_filed_picture_for_picture(hub: Hub, sender: 
 
 def test_silence_is_no_signal_and_ends_with_the_next_picture(hub: Hub, sender: Sender) -> None:
     start(hub, silence=0.4)
-    assert "nothing was sent" in hub.wait_state("offline", Reason.NO_SIGNAL).detail
+    assert "no pictures are being sent" in hub.wait_state("offline", Reason.NO_SIGNAL).detail
     hub.watch()
     for number in range(2):
         began, before = time.monotonic(), len(hub.pictures[7])

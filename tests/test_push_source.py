@@ -49,7 +49,7 @@ def test_silence_is_told_once_and_then_waited_for() -> None:
     inbox = Inbox()
     with pytest.raises(SourceError) as fault:
         opened(inbox)
-    assert fault.value.reason == Reason.NO_SIGNAL and "nothing was sent" in fault.value.detail
+    assert fault.value.reason == Reason.NO_SIGNAL and "no pictures are being sent" in fault.value.detail
     threading.Timer(0.1, inbox.put, [push(5)]).start()
     source = opened(inbox)  # five times the silence, and no second complaint
     pictures = iter(source)

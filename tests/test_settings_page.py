@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db
 GOOD = {
     "site_name": "Smith house", "viewer_fps": "7.5", "signups_open": "on", "time_zone": "Europe/Berlin",
     "record": "off", "pre_roll": "5", "post_roll": "10", "manual_hours": "4", "recordings_path": "",
-    "recording_days": "14", "event_days": "60", "gigabytes_kept": "",
+    "recording_days": "14", "event_days": "60", "still_days": "2", "gigabytes_kept": "",
 }  # fmt: skip
 
 

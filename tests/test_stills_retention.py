@@ -235,7 +235,9 @@ def test_a_camera_takes_its_stills_and_timelapses_along(media: Path, yard: Camer
     write(media / paths.still_file("yard", datetime.now(UTC).timestamp()), b"x")
     let_go(yard)
     yard.delete()
-    HourUsage.objects.exclude(delete_requested_at=None).update(delete_requested_at=timezone.now() - timedelta(minutes=1))
+    HourUsage.objects.exclude(delete_requested_at=None).update(
+        delete_requested_at=timezone.now() - timedelta(minutes=1)
+    )
     deletion = Deletion()
     for _ in range(3):
         deletion()

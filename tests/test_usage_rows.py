@@ -36,7 +36,9 @@ def usage(clock: Clock, deletion: Deletion | None = None) -> Usage:
 
 def rows(kind: str = "") -> list[Row]:
     found = HourUsage.objects.filter(kind=kind) if kind else HourUsage.objects.all()
-    return list(found.order_by("kind", "camera_slug", "hour").values_list("kind", "camera_slug", "hour", "files", "bytes"))
+    return list(
+        found.order_by("kind", "camera_slug", "hour").values_list("kind", "camera_slug", "hour", "files", "bytes")
+    )
 
 
 def test_every_kind_is_counted_by_camera_and_hour(storage: Storage, yard: Camera, clock: Clock) -> None:

@@ -148,6 +148,20 @@ def test_an_open_spill_stands_out_in_the_list(spill: Camera, alice: User, client
     assert "acknowledged by <bdi>alice</bdi>" in page and '"event-waits"' not in page
 
 
+def test_the_live_page_tells_those_who_may_look_back(
+    spill: Camera, alice: User, bob: User, client_of: ClientOf
+) -> None:
+    Grant.objects.create(camera=spill, user=bob, right=Right.WATCH)
+    words = "An oil spill was going on when this page was opened"
+    assert words not in text(client_of(alice), "/live/spill/")
+    event = spilled(spill, NOON)
+    page = text(client_of(alice), "/live/spill/")
+    assert words in page and f'<a href="/events/{event.pk}/">See its pictures and acknowledge it</a>' in page
+    assert words not in text(client_of(bob), "/live/spill/")
+    Event.objects.update(ended_at=timezone.now())
+    assert words not in text(client_of(alice), "/live/spill/")
+
+
 def test_what_nobody_has_acknowledged_can_be_asked_for(
     spill: Camera, alice: User, client_of: ClientOf, yard: Camera
 ) -> None:
@@ -163,6 +177,9 @@ def test_what_nobody_has_acknowledged_can_be_asked_for(
     assert found("?waits=1&kind=motion") == [motion.pk]
     assert found("?waits=1&camera=spill") == [waits.pk]
     assert found("?waits=2") == []
+    assert '<a class="chip" href="?camera=spill&amp;waits=1">Not acknowledged</a>' in text(
+        client, "/events/?camera=spill"
+    )
     page = text(client, "/events/?waits=1&camera=spill")
     assert '<a class="chip chip-on" href="?camera=spill"><bdi>not acknowledged yet</bdi>' in page
 

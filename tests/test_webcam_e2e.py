@@ -243,10 +243,18 @@ def test_no_camera_and_a_busy_one_are_told(error: str, words: str, bob: Page) ->
     expect(bob.get_by_role("button", name="Start sending")).to_be_enabled()
 
 
-def test_a_camera_that_is_unplugged_is_told(house: RealHouse, bob: Page) -> None:
+def test_a_camera_that_pauses_or_is_unplugged_is_told(house: RealHouse, bob: Page) -> None:
     bob.get_by_role("button", name="Start sending").click()
     expect(bob.locator("#webcam-say")).to_contain_text("You are sending", timeout=15_000)
-    bob.evaluate("document.querySelector('video').srcObject.getVideoTracks()[0].dispatchEvent(new Event('ended'))")
+    track = "document.querySelector('video').srcObject.getVideoTracks()[0]"
+    bob.evaluate(f"{track}.dispatchEvent(new Event('mute'))")
+    expect(bob.locator("#webcam-trouble")).to_contain_text("paused the camera", timeout=5_000)
+    sent = count(bob, "sent")
+    bob.wait_for_timeout(2_500)
+    assert count(bob, "sent") == sent  # an old picture is not sent as one of now
+    bob.evaluate(f"{track}.dispatchEvent(new Event('unmute'))")
+    wait_for(lambda: count(bob, "sent") > sent, 5, "pictures again")
+    bob.evaluate(f"{track}.dispatchEvent(new Event('ended'))")
     expect(bob.locator("#webcam-trouble")).to_contain_text("unplugged")
 
 

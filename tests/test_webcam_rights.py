@@ -15,6 +15,8 @@ from camera.models import Camera, Grant
 from main import feeding, webcam_socket
 from main.actors import Login
 from main.models import AuditEntry
+from main.pushing.picture import Answer
+from main.webcam_frames import Pace
 from tests.house import wait_for
 from tests.live_house import Web, cookie_of
 from tests.webcam_kit import JPEG, PlayedLane, closing, error, heard, lane, say, send
@@ -219,3 +221,15 @@ def test_single_posts_by_log_in_need_the_token_against_forgery(web: Web, lane: P
     assert post(web, JPEG, "/webcam/frames/?camera=nowhere", Cookie=cookie, X_CSRFToken=token)[0] == 404
     client.post("/accounts/logout/")
     assert post(web, JPEG, Cookie=cookie, X_CSRFToken=token)[0] == 401
+
+
+def test_the_pace_falls_when_the_house_is_busy_and_rises_slowly() -> None:
+    pace = Pace()
+    for _ in range(6):
+        pace.learn(Answer(429))
+    assert pace.rate == 0.5
+    pace.learn(Answer(503))
+    assert pace.rate == 0.5
+    for _ in range(100):
+        pace.learn(Answer(202))
+    assert pace.rate == 10

@@ -7,10 +7,9 @@ from typing import Any
 
 from django.db import IntegrityError
 
-from camera.engine.footage_rows import FootageRows, TooEarlyError
+from camera.engine.footage_rows import FootageRows, TooEarlyError, Written
 from camera.engine.rows import Rows
 from camera.engine.supervisor import Child
-from camera.models import Event
 from camera.reports import BadReportError, Report, parse
 
 logger = logging.getLogger(__name__)
@@ -34,7 +33,12 @@ class Counts:
 
 class Intake:
     """Driven by the loop's thread; `later` brings what the rows thread has finished back to it. `answer` sends to a
-    token, `happened` is called with each event that has just been committed."""
+    token, `happened` is called with each event that has just been committed.
+
+    Each report is acknowledged once: {"type": "ack", "seq", "taken", "known", "event"}. `taken`: it is a row now; a
+    report that is refused is not to come again either. `known`: it had been one before, under another name, so what
+    belongs to this one is of no use. `event`: the uid of the event it is about, or "".
+    """
 
     def __init__(
         self,
@@ -68,8 +72,7 @@ class Intake:
         try:
             report = parse(header.get("kind"), header.get("body"))
         except BadReportError as error:
-            self._bad(child, str(error))
-            self._acknowledge(child, seq)
+            self._refused(child, seq, str(error))
             return
         waiting.add(seq)
         self._rows.keep(lambda: self._write(child, seq, report))
@@ -83,7 +86,7 @@ class Intake:
     def _write(self, child: Child, seq: int, report: Report) -> None:
         """In the rows thread. Raises what the database raises, and is then called again."""
         try:
-            event = self._written(child, report)
+            written = self._written(child, report)
         except TooEarlyError:
             self._later(lambda: self._too_early(child, seq))
         except BadReportError as error:
@@ -93,10 +96,9 @@ class Intake:
             logger.error("camera %s: a report was not taken: %s", child.wanted.camera, error)
             self._later(lambda: self._refused(child, seq, "the database refuses it"))
         else:
-            about = None if event is None else (event.camera_id, event.pk)
-            self._later(lambda: self._done(child, seq, about))
+            self._later(lambda: self._done(child, seq, written))
 
-    def _written(self, child: Child, report: Report) -> Event | None:
+    def _written(self, child: Child, report: Report) -> Written:
         # A camera may be deleted between looking and writing; the next look sees that.
         for _ in range(_TRIES_AT_ONCE - 1):
             try:
@@ -105,11 +107,11 @@ class Intake:
                 continue
         return self._footage.write(report, child)
 
-    def _done(self, child: Child, seq: int, about: tuple[int | None, int] | None) -> None:
+    def _done(self, child: Child, seq: int, written: Written) -> None:
         self.counts.written += 1
-        self._acknowledge(child, seq)
-        if about is not None:
-            self._happened(*about)
+        self._acknowledge(child, seq, written)
+        if written.event is not None:
+            self._happened(written.event.camera_id, written.event.pk)
 
     def _refused(self, child: Child, seq: int, why: str) -> None:
         self._bad(child, why)
@@ -123,13 +125,15 @@ class Intake:
         else:
             self._waiting.get(child.token, set()).discard(seq)
 
-    def _acknowledge(self, child: Child, seq: int) -> None:
+    def _acknowledge(self, child: Child, seq: int, written: Written | None = None) -> None:
         waiting = self._waiting.get(child.token, set())
         waiting.discard(seq)
         if not waiting:
             self._waiting.pop(child.token, None)
         self._tries.pop((child.token, seq), None)
-        self._answer(child.token, {"type": "ack", "seq": seq})
+        ack = {"type": "ack", "seq": seq, "taken": written is not None}
+        told = {"known": written.known, "event": written.uid} if written is not None else {"known": False, "event": ""}
+        self._answer(child.token, ack | told)
 
     def _bad(self, child: Child, why: str) -> None:
         self.counts.bad += 1

@@ -1,5 +1,6 @@
 """The engine's main loop: channels, camera processes and commands. Rows are another thread's work (rows.py)."""
 
+import contextlib
 import fcntl
 import hashlib
 import logging
@@ -7,6 +8,7 @@ import os
 import queue
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
@@ -18,7 +20,9 @@ from django.db import DatabaseError
 
 from camera import bus
 from camera.engine.adoption import Adoption
+from camera.engine.forwarding import Forwarding, Reply
 from camera.engine.intake import Intake
+from camera.engine.outages import Outages
 from camera.engine.probe import test_connection
 from camera.engine.requests import RequestError
 from camera.engine.rows import Rows
@@ -28,9 +32,10 @@ from camera.packets import CameraState, StateName
 logger = logging.getLogger(__name__)
 
 REPUBLISH_EVERY = 1.0
+# The camera processes are looked after this often, however busy the channels are. Seconds.
+SUPERVISE_EVERY = 0.05
 # The topic on which web hears of events: their ids alone, each viewer's rights are looked up there.
 EVENT = "event"
-Reply = Callable[[dict[str, Any], bytes], None]
 
 
 class AlreadyRunningError(Exception):
@@ -67,14 +72,22 @@ class Engine:
         self._supervisor = Supervisor(ends, self._changed, self._tell, self._ended)
         # What other threads have for this one: sockets and the supervisor are its alone.
         self._finished: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        # Not sooner: a thread that is still at work may want to wake us after the end.
+        weakref.finalize(self, os.close, self._wake).atexit = False
+        self.forwarding = Forwarding(self._supervisor.slots, self._pass_on)
         self.adoption = Adoption(self._supervisor.live_tokens, self._keep, self.tell_event)
-        self._rows = Rows(self._want_later, [self.adoption.step, *jobs])
-        self.intake = Intake(self._rows, self._finished.put, self._tell, self._happened)
+        self.outages = Outages(self.tell_event)
+        self._rows = Rows(self._want_later, [self.outages.step, self.adoption.step, *jobs])
+        # Before the states it remembers are overwritten.
+        self._rows.once(self.outages.begin)
+        self.intake = Intake(self._rows, self._later, self._tell, self._happened)
         self._workers = ThreadPoolExecutor(4, thread_name_prefix="test-connection")
         self._poller = zmq.Poller()
         for socket in (self._reports.socket, self._commands.socket, self._publisher.socket):
             self._poller.register(socket, zmq.POLLIN)
-        self._republished = 0.0
+        self._poller.register(self._wake, zmq.POLLIN)
+        self._republished = self._supervised = 0.0
 
     def also(self, jobs: list[Callable[[], object]]) -> None:
         """Further jobs for the rows thread, once a second each. Before `run`."""
@@ -88,6 +101,8 @@ class Engine:
                 self._poller.poll(100)
                 self.step()
         finally:
+            self.outages.stop()
+            self.forwarding.stop()
             self._supervisor.stop_all(self._listen)
             self._listen()
             self.adoption.stop()
@@ -103,10 +118,19 @@ class Engine:
         self._hear()
         for peer, header, payload in self._commands.receive():
             self._command(peer, header, payload)
-        self._supervisor.step()
+        self._supervise()
         self._publish()
 
+    def _supervise(self) -> None:
+        now = time.monotonic()
+        if now - self._supervised >= SUPERVISE_EVERY:
+            self._supervised = now
+            self._supervisor.step()
+            self.forwarding.look()
+
     def _hear(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            os.eventfd_read(self._wake)
         for peer, header, _ in self._reports.receive():
             self._report(peer, header)
         while not self._finished.empty():
@@ -130,14 +154,25 @@ class Engine:
             for state in self._supervisor.states():
                 self._publisher.send(bus.topic(bus.STATE, state.camera), asdict(state))
 
+    def _later(self, task: Callable[[], None]) -> None:
+        """Have the loop do this at once; from any thread."""
+        self._finished.put(task)
+        with contextlib.suppress(BlockingIOError):
+            os.eventfd_write(self._wake, 1)
+
     def _changed(self, state: CameraState) -> None:
+        self.outages.heard(state)
         self._publisher.send(bus.topic(bus.STATE, state.camera), asdict(state))
         self._rows.state(state)
 
     def _tell(self, token: str, header: dict[str, Any]) -> None:
         self._reports.send(token.encode(), header)
 
+    def _pass_on(self, token: str, header: dict[str, Any], payload: bytes) -> bool:
+        return self._reports.send(token.encode(), header, payload)
+
     def _ended(self, child: Child) -> None:
+        self.forwarding.ended(child)
         self.intake.forget(child)
         self.adoption.soon()
 
@@ -145,19 +180,21 @@ class Engine:
         self._rows.keep(task)
 
     def _want_later(self, cameras: list[Wanted]) -> None:
-        self._finished.put(lambda: self._want(cameras))
+        self._later(lambda: self._want(cameras))
 
     def _want(self, cameras: list[Wanted]) -> None:
         # While it ends, nothing is begun.
         if not self.stop.is_set():
+            self.outages.want(cameras)
             self._supervisor.want(cameras)
+            self._supervised = 0.0
 
     def _happened(self, camera: int | None, event: int) -> None:
         self._publisher.send(bus.topic(EVENT, camera or 0), {"event": event})
 
     def tell_event(self, camera: int | None, event: int) -> None:
         """Tell web of a committed event; from any thread."""
-        self._finished.put(lambda: self._happened(camera, event))
+        self._later(lambda: self._happened(camera, event))
 
     def _report(self, peer: bytes, header: dict[str, Any]) -> None:
         token = peer.decode("ascii", "replace")
@@ -165,6 +202,8 @@ class Engine:
             self._supervisor.heard(token, header["state"])
         elif header.get("type") == "report":
             self.intake.take(self._supervisor.child_of(token), header)
+        elif header.get("type") == "reply":
+            self.forwarding.answered(token, header)
 
     def _command(self, peer: bytes, header: dict[str, Any], payload: bytes) -> None:
         ident, name, body = header.get("id"), header.get("name"), header.get("body")
@@ -185,6 +224,8 @@ class Engine:
         elif name == "poke":
             self._rows.look()
             reply({"ok": True})
+        elif name == "frame":
+            self.forwarding.frame(body, payload, float(deadline), reply)
         elif name == "test":
             self._test(body, reply)
         elif name == "record":
@@ -195,7 +236,7 @@ class Engine:
     def _test(self, body: dict[str, Any], reply: Reply) -> None:
         def work() -> None:
             answer, picture = test_connection(body.get("source", {}))
-            self._finished.put(lambda: reply(answer, picture))
+            self._later(lambda: reply(answer, picture))
 
         self._workers.submit(work)
 
@@ -213,10 +254,10 @@ class Engine:
             logger.warning("a request to record was not written: %s", error)
             self._refuse(reply, "busy", "The database is busy. Try again in a moment.")
         else:
-            self._finished.put(lambda: self._recording(camera, wanted, reply))
+            self._later(lambda: self._recording(camera, wanted, reply))
 
     def _refuse(self, reply: Reply, code: str, words: str) -> None:
-        self._finished.put(lambda: reply({"ok": False, "code": code, "error": words}, b""))
+        self._later(lambda: reply({"ok": False, "code": code, "error": words}, b""))
 
     def _recording(self, camera: int, wanted: list[Wanted], reply: Reply) -> None:
         self._want(wanted)

@@ -147,4 +147,3 @@ def size_of_disk(folder: str) -> tuple[int, int] | None:
         return Path(folder).stat().st_dev, stat.f_blocks * stat.f_frsize
     except OSError:
         return None
-

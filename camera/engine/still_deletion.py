@@ -105,7 +105,7 @@ class StillDeletion:
 
     def _erase_films(self, until: float) -> int:
         marked = TimeLapse.objects.filter(delete_requested_at__isnull=False).exclude(state=TimeLapse.State.WORKING)
-        gone = []
+        gone: list[int] = []
         for film in marked.exclude(pk__in=list(self._films)).order_by("delete_requested_at", "pk")[:BATCH]:
             if gone and self._clock() >= until:
                 break

@@ -128,7 +128,10 @@ class Flagged:
 
     def run(self) -> None:
         while not self._stopped:
-            self.step(PATIENCE)
+            try:
+                self.step(PATIENCE)
+            except Exception:  # whatever it is, the next picture's sender waits for an answer
+                logger.exception("flagged pictures: a step failed in an unknown way")
         for job in self._jobs:
             if job.answer is not None:
                 self._answer(job.answer, refusal(BUSY))

@@ -11,7 +11,7 @@ from camera.process.flagged import Flagged
 from camera.process.late import Late
 from camera.reports import EVENT_KINDS
 from camera.sources.push import Inbox, Push
-from camera.video.jpeg import BadJpegError, check
+from camera.video.jpeg import BadJpegError, check, marks
 
 _LATEST = 2.5e11
 _WORD = re.compile(r"[^\x00-\x1f\x7f]{0,100}")
@@ -74,6 +74,8 @@ def read(body: object, payload: bytes, spread: Spread, now: float) -> Push:
         raise ValueError("nothing is said about it")
     try:
         width, height = check(payload)
+        if not marks(payload).usual:
+            raise BadJpegError("a kind of JPEG that browsers do not show")
     except BadJpegError as error:
         raise ValueError(str(error)) from None
     captured_at, clock, late = _time(body.get("captured_at")), body.get("clock"), body.get("late") is True

@@ -87,7 +87,7 @@ class PushSource:
         push = self._inbox.take(seconds)
         if push is None:
             self._inbox.is_silent = True
-            raise SourceError(Reason.NO_SIGNAL, f"nothing was sent for {self._request.timeouts.silence:.0f} s")
+            raise SourceError(Reason.NO_SIGNAL, "no pictures are being sent")
         return push
 
     def __iter__(self) -> Iterator[Packet]:

@@ -101,6 +101,8 @@ class Sender:
             reply = self.session.post(
                 self.url, data=picture.data, headers=headers, timeout=TIMEOUT, allow_redirects=False
             )
+        except ValueError as error:
+            raise RefusedError(f"the address or the key cannot be right: {error}") from None
         except requests.RequestException as error:
             self.offline = True
             self._pause(2, f"no line: {type(error).__name__}")

@@ -100,7 +100,9 @@ def _visible(actor: Actor) -> QuerySet[ViewingSession]:
     if actor.is_owner:
         return rows
     readable = Camera.objects.allowed(actor, Right.LOG).order_by().values("pk")
-    return rows.filter(Q(user_id=actor.user_id) | Q(camera__in=readable))
+    # One's own entries too are only read with that right where a token's reach is limited.
+    mine = Q(user_id=actor.user_id) if actor.left(frozenset({Right.LOG})) else Q(pk__in=[])
+    return rows.filter(mine | Q(camera__in=readable))
 
 
 def _viewings(rows: list[ViewingSession]) -> list[dict[str, Any]]:

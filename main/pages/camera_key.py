@@ -12,6 +12,7 @@ from camera import keys, ports
 from camera.access import Actor, camera_for
 from camera.models import Camera, Right
 from main.actors import session_actor
+from main.camera_changes import CHANGED
 from main.pages.errors import post_only
 from main.pages.people import reachable
 
@@ -39,7 +40,12 @@ def show_new_key(request: HttpRequest, actor: Actor, camera: Camera, *, is_new: 
     had_one = bool(camera.key_digest)
     with transaction.atomic():
         secret = keys.issue(camera)
-        ports.on_change(actor.name, f"made a key of camera {camera.slug}", _told(had_one), _told(True))
+        ports.on_change(
+            actor.name,
+            f"made a key of camera {camera.slug}",
+            _told(had_one),
+            {"key": CHANGED} if had_one else _told(True),
+        )
     context = {
         "camera": camera,
         "secret": secret,

@@ -22,6 +22,7 @@ from main.pages.camera_key import opens_with_password, show_new_key
 from main.pages.errors import post_only
 from main.pages.source_hints import hints
 from main.try_source import Outcome, try_source
+from main.what_if import after_saving
 
 # State by word and shape: the same five everywhere.
 SHAPES: dict[str, tuple[str, str]] = {
@@ -78,6 +79,8 @@ def edit(request: HttpRequest, slug: str) -> HttpResponse:
     messages.success(request, f"{camera.name} is saved.")
     if dropped:
         messages.warning(request, "The address is another host or port now, so the old password was not taken along.")
+    if goes := after_saving(camera, form.changed_data):
+        messages.warning(request, goes)
     # One may have given the camera away.
     still = Camera.objects.allowed(actor, Right.MANAGE).filter(pk=camera.pk).exists()
     return redirect("camera", camera.slug) if still else redirect("cameras")

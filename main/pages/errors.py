@@ -33,7 +33,9 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
         return _alone("csrf.html", 403)
     lines = [line for one in findings(of) if one.verdict == "wrong" for line in one.lines]
     known = " and ".join(dict.fromkeys(lines))
-    logger.warning("forms are refused: the browser is at %s, the house is told %s. For .env: %s", of.origin, of.here, known)
+    logger.warning(
+        "forms are refused: the browser is at %s, the house is told %s. For .env: %s", of.origin, of.here, known
+    )
     return _alone("csrf.html", 403, {"origin": of.origin, "here": of.here})
 
 

@@ -9,9 +9,10 @@ from django.views.decorators.http import require_safe
 
 from camera.access import Actor
 from camera.engine.selection import DISK_SHARE, STILLS_SHARE
-from camera.models import Camera, Right
+from camera.models import Camera, Right, Storage
 from camera.words import many, size
-from main import footage_facts, usage as reckoning
+from main import footage_facts
+from main import usage as reckoning
 from main.actors import session_actor
 from main.models import SiteSettings
 
@@ -53,7 +54,8 @@ def usage(request: HttpRequest) -> HttpResponse:
 
 def _disks(house: SiteSettings) -> list[str]:
     told = []
-    for folder in dict.fromkeys([footage_facts.folder_now(house), *(one.folder for one in footage_facts.held())]):
+    known = Storage.objects.order_by("path").values_list("path", flat=True)
+    for folder in dict.fromkeys([footage_facts.folder_now(house), *known]):
         disk = footage_facts.disk_of(folder)
         if disk is None:
             told.append(f"{folder} cannot be reached. Is its disk connected and mounted?")
@@ -69,10 +71,12 @@ def _disks(house: SiteSettings) -> list[str]:
 
 
 def _limits(actor: Actor, house: SiteSettings, cameras: list[Camera]) -> list[Limit]:
-    most = f"{house.gigabytes_kept:g} GB" if house.gigabytes_kept is not None else f"{DISK_SHARE:.0%} of each disk"
+    most = (
+        f"{house.gigabytes_kept:g} GB" if house.gigabytes_kept is not None else f"{DISK_SHARE * 100:g} % of each disk"
+    )
     found = [
         Limit(f"Recordings are kept {many(house.recording_days, 'day')}, at most {most}; kept ones stay."),
-        Limit(f"Stills are kept {many(house.still_days, 'day')}, at most {STILLS_SHARE:.0%} of the disk."),
+        Limit(f"Stills are kept {many(house.still_days, 'day')}, at most {STILLS_SHARE * 100:g} % of the disk."),
         Limit(f"Events, their pictures and time-lapses are kept {many(house.event_days, 'day')}."),
     ]
     managed = set(Camera.objects.allowed(actor, Right.MANAGE).values_list("pk", flat=True))

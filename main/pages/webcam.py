@@ -141,4 +141,6 @@ def _refused(status: int, code: str, message: str) -> HttpResponse:
     reply = JsonResponse({"error": {"code": code, "message": message}, "now": time.time()}, status=status)
     if status in (429, 503):
         reply["Retry-After"] = "2"
+        # The house being busy is no fault of this process, and a line for each picture would bury those that are.
+        reply._has_been_logged = True  # type: ignore[attr-defined]
     return reply

@@ -72,7 +72,7 @@ def _right_host(letter: Letter) -> bool:
 def _letter(scope: Any, receive_more: Any) -> Letter:
     headers: dict[str, list[str]] = {}
     for name, value in scope["headers"]:
-        headers.setdefault(name.decode("latin-1").lower(), []).append(_text(value))
+        headers.setdefault(name.decode("latin-1").lower(), []).append(_text(value.strip(b" \t")))
     client = scope.get("client")
 
     async def read() -> bytes:

@@ -34,6 +34,7 @@ STATUSES = {"bad_image": 400, "busy": 429, "disk": 503, "camera_down": 503, "dis
 TOO_FAST = "More pictures than this camera takes: send at most {rate:g} a second. The newest one is kept."
 FULL = "This camera's pictures come faster than they can be kept. Send this one again in a moment."
 ENGINE_DOWN = "The engine does not answer; the picture was not taken. Try again in a few seconds."
+CLOSING = "Fairwatch is being restarted. Try again in a few seconds."
 NO_CAMERA = 0
 Ask = Callable[[int, Pushed], Awaitable[Answer]]
 
@@ -106,7 +107,7 @@ class Lane:
     def stop(self) -> None:
         if self._task is not None:
             self._task.cancel()
-        self._answer_all(Answer(503, "closing", "Fairwatch is being restarted. Try again in a few seconds.", self.rate))
+        self._answer_all(closing())
 
     def _put(self, one: _Waiting) -> Answer | None:
         if one.pushed.late or one.pushed.kind:
@@ -255,6 +256,10 @@ def engine_down(rate: float) -> Answer:
     return Answer(503, "engine_down", ENGINE_DOWN, rate, retry_after=2)
 
 
+def closing() -> Answer:
+    return Answer(503, "closing", CLOSING, float(settings.PUSH_FPS), retry_after=5)
+
+
 _current: Lanes | None = None
 
 
@@ -283,6 +288,8 @@ async def send(camera: int, picture: Pushed) -> Answer:
 
     `picture`'s marks have been looked at (main/pushing/headers.py). Never raises: what went wrong is in the answer.
     """
+    if current_hub().closing:
+        return closing()
     hub = await running_hub()
     # Of a camera that does not exist the hub knows nothing but whether the engine speaks.
     if hub.state(NO_CAMERA).reason == Reason.ENGINE_DOWN:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from django.conf import settings
 
 from camera.keys import LONGEST, SPILL, Lock
+from camera.live.hub import current_hub
 from main.pushing import headers, lanes
 from main.pushing.headers import Said, refuse
 from main.pushing.keyring import KeysUnknownError, current_keyring, current_wrong_keys
@@ -91,6 +92,8 @@ async def _lock(slug: str, letter: Letter) -> Lock:
 
 async def _take(lock: Lock, said: Said, letter: Letter) -> Answer:
     headers.check_type(letter.values("content-type"))
+    if current_hub().closing:
+        return lanes.closing()
     lane = lanes.lane(lock.pk)
     refused = lane.refusal(said.kind, said.late)
     if refused is not None:

@@ -1,7 +1,7 @@
 """TLS=local: one port for https and for people who type http, told apart by the first byte they send.
 
-A TLS connection begins with the byte 22, which no HTTP request does. Plain requests go to the same application, which sends
-them on to https; only the page from which a device gets the house's authority is shown to them as well.
+A TLS connection begins with the byte 22, which no HTTP request does. Plain requests go to the same application, which
+sends them on to https; only the page from which a device gets the house's authority is shown to them as well.
 """
 
 import asyncio

@@ -1,9 +1,12 @@
 // This device's camera: opens it, tells which there are, and makes JPEGs of what it sees.
 
 const QUALITIES = [0.75, 0.6, 0.45, 0.3];
+// A camera that has shown the same picture for this long shows an old one, and that is not sent as of now.
+const STANDS_STILL = 3_000;
 
 export class Camera {
   #video; #canvas = document.createElement("canvas"); #stream = null; #quality = 0; #on;
+  #muted = false; #paused = false; #seen = { time: -1, at: 0 };
 
   /** `on.ended()`: unplugged or taken away; `on.paused(bool)`: the device gives no pictures for a while. */
   constructor(video, on) {
@@ -23,8 +26,10 @@ export class Camera {
     this.#stream = stream;
     const [track] = stream.getVideoTracks();
     track.addEventListener("ended", () => { if (this.#stream === stream) this.#on.ended(); });
-    track.addEventListener("mute", () => { if (this.#stream === stream) this.#on.paused(true); });
-    track.addEventListener("unmute", () => { if (this.#stream === stream) this.#on.paused(false); });
+    track.addEventListener("mute", () => { this.#muted ||= this.#stream === stream; });
+    track.addEventListener("unmute", () => { this.#muted &&= this.#stream !== stream; });
+    this.#muted = this.#paused = false;
+    this.#seen = { time: -1, at: performance.now() };
     this.#video.srcObject = stream;
     await this.#video.play();
   }
@@ -43,10 +48,19 @@ export class Camera {
 
   get deviceId() { return this.#stream?.getVideoTracks()[0]?.getSettings().deviceId ?? ""; }
 
-  /** What the camera sees now, at most `width` wide: {blob, width, height}; null while there is no picture yet. */
+  /** Whether the device gives pictures just now; says so when that changes. */
+  #flows() {
+    const now = performance.now(), { currentTime } = this.#video;
+    if (currentTime !== this.#seen.time) this.#seen = { time: currentTime, at: now };
+    const paused = this.#muted || now - this.#seen.at > STANDS_STILL;
+    if (paused !== this.#paused) this.#on.paused(this.#paused = paused);
+    return !paused;
+  }
+
+  /** What the camera sees now, at most `width` wide: {blob, width, height}; null while there is no new picture. */
   async grab(width) {
     const video = this.#video;
-    if (!this.#stream || !video.videoWidth) return null;
+    if (!this.#stream || !this.#flows() || !video.videoWidth) return null;
     const scale = Math.min(1, width / video.videoWidth);
     this.#canvas.width = Math.round(video.videoWidth * scale);
     this.#canvas.height = Math.round(video.videoHeight * scale);

@@ -9,7 +9,7 @@ const root = document.getElementById("webcam");
 const stage = root.querySelector(".webcam-stage");
 const joins = "joins" in root.dataset;
 const which = find("which"), rate = find("rate"), size = find("size"), button = find("button");
-const camera = new Camera(find("picture"), { ended: () => stop(UNPLUGGED), paused: (is) => trouble(is ? PAUSED : "") });
+const camera = new Camera(find("picture"), { ended: () => stop(UNPLUGGED), paused: tellPaused });
 
 let secret = joins ? takeSecret() : "";
 let line = null, beat = null, lock = null, grabbing = false;
@@ -47,6 +47,16 @@ function tellSending() {
   const slow = nowRate() < chosenRate() ? " The house is busy and takes no more just now." : "";
   say(`You are sending ${rateWords(nowRate())} to ${root.dataset.house}.${slow}`);
   light("sending", `● Sending${name ? ` · ${name}` : ""}`);
+}
+
+function tellPaused(is) {
+  trouble(is ? PAUSED : "");
+  if (!is) {
+    tellSending();
+    return;
+  }
+  say("Nothing is sent just now.");
+  light("lost", "◐ The camera is paused");
 }
 
 function figures() {
@@ -121,11 +131,12 @@ function newLine() {
       if (more) {
         answered = "Pictures are taken";
         trouble("");
+        if (stage.dataset.state !== "sending") tellSending();
       }
       if (newRate !== houseRate) {
         houseRate = newRate;
         setBeat(true);
-        tellSending();
+        if (stage.dataset.state === "sending") tellSending();
       }
       figures();
     },
@@ -133,7 +144,11 @@ function newLine() {
       answered = error.message;
       // A camera that was made or switched on just now needs a moment.
       if (error.code === "camera_down" && performance.now() - readyAt < 8_000) answered = "Getting ready";
-      else trouble(error.message);
+      else {
+        trouble(error.message);
+        say("The house takes no pictures from here just now.");
+        light("lost", "▲ Not taken");
+      }
       figures();
     },
     lost() {
@@ -152,6 +167,7 @@ function newLine() {
 }
 
 function showSharing(slug) {
+  find("unmade")?.remove();
   for (const link of [find("sharing"), find("links")]) {
     if (!link) continue;
     link.href = link.dataset.pattern.replace("SLUG", slug);

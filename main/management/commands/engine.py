@@ -1,5 +1,6 @@
 """M engine: keeps the cameras' processes running and turns what they report into rows."""
 
+import logging
 import signal
 import time
 from collections.abc import Callable
@@ -8,12 +9,17 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DatabaseError
 
+from accounts.models import User
 from camera import bus
 from camera.engine.keeping import Keeping
 from camera.engine.loop import AlreadyRunningError, Engine, take_lock
+from camera.engine.spill import make_spill
 from main.serving.children import die_with_parent
 from main.viewings import end_unseen
+
+logger = logging.getLogger(__name__)
 
 CLEAR_LOGINS_EVERY = 6 * 3600.0
 
@@ -31,6 +37,15 @@ class ClearLogins:
             import_module(settings.SESSION_ENGINE).SessionStore.clear_expired()
 
 
+def _spill() -> None:
+    """A database that is busy at this moment must not keep the engine from its work."""
+    try:
+        owner = User.objects.owners().first()
+        make_spill(owner.pk if owner is not None else None)
+    except DatabaseError as error:
+        logger.warning("the camera for CAMERA_PASSWORD is looked after at the next start: %s", error)
+
+
 class Command(BaseCommand):
     help = "Run the engine: one process per camera, supervised. Usually started by `serve`."
 
@@ -45,6 +60,7 @@ class Command(BaseCommand):
         except AlreadyRunningError as error:
             raise CommandError(str(error)) from None
         with lock:
+            _spill()
             engine = Engine(bus.endpoints(settings.RUN_DIR, settings.ENGINE_NAME), jobs=[end_unseen, ClearLogins()])
             keeping = Keeping(lambda event: engine.tell_event(None, event))
             engine.also(keeping.jobs())
