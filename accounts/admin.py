@@ -199,7 +199,7 @@ class JoinLinkAdmin(LinkBase):
     search_fields = ["made_by__username"]
     date_hierarchy = "made_at"
     fields = ["camera", "made_by", "made_at", "expires_at", "last_used_at", "revoked_at"]
-    readonly_fields = fields
+    readonly_fields = ["camera", "made_by", "made_at", "expires_at", "last_used_at", "revoked_at"]
     list_select_related = ["made_by"]
     actions = ["revoke"]
 

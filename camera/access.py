@@ -108,7 +108,7 @@ def camera_to_feed(actor: Actor, slug: str) -> Camera:
     Raises Http404 for strangers and where the camera gets its pictures in another way, PermissionDenied as camera_for.
     """
     if actor.kind in ("key", "link"):
-        camera = Camera.objects.filter(slug=slug, pk=actor.camera).first()
+        camera = Camera.objects.filter(slug=slug, pk__in=[actor.camera]).first()
     else:
         camera = camera_for(actor, slug, Right.MANAGE)
     if camera is None or camera.kind != "push":

@@ -40,6 +40,8 @@ WEB_COLUMNS = [
     "name", "slug", "kind", "address", "username", "sealed_password", "transport", "poll_fps", "enabled", "keeper",
     "position", *RECORDING, *DETECTION,
 ]  # fmt: skip
+# Of a camera that sends its pictures itself; shown, not changed.
+SENDING = ["key_since", "webcam"]
 
 
 def tell_engine(pks: list[int]) -> None:
@@ -84,18 +86,13 @@ class CameraAdmin(CameraBase):
     search_fields = ["name", "slug", "address", "keeper__username"]
     list_select_related = ["keeper"]
     autocomplete_fields = ["keeper"]
-    readonly_fields = ["password_state", "key_since", "webcam", "state", "reason", "state_since", "version", "made_at",
+    readonly_fields = ["password_state", *SENDING, "state", "reason", "state_since", "version", "made_at",
                        "pages"]  # fmt: skip
     fieldsets = [
         (None, {"fields": ["name", "slug", "enabled", "position", "keeper", "pages"]}),
         (
             "Where the picture comes from",
-            {
-                "fields": [
-                    "source", "username", "password_state", "new_password", "key_since", "webcam", "transport",
-                    "poll_fps",
-                ]
-            },
+            {"fields": ["source", "username", "password_state", "new_password", *SENDING, "transport", "poll_fps"]},
         ),
         ("Recording (empty: as the house)", {"fields": RECORDING}),
         ("Detection", {"fields": DETECTION}),

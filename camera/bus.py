@@ -4,71 +4,37 @@ Messages are JSON headers and raw bytes, never pickle. This file knows no Django
 What cannot be read is dropped and counted, never raised.
 """
 
-import hashlib
 import json
-import os
-import tempfile
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import zmq
+
+from camera.endpoints import Endpoints, endpoints, private_folder
 
 if TYPE_CHECKING:
     # 9 MB that a camera process, which uses this file too, has no need of.
     import zmq.asyncio
 
-# A unix socket's path may have 107 characters; the longest name below adds 30.
-LONGEST_FOLDER = 75
+__all__ = [
+    "AT_ONCE", "CAMERA_HWM", "ENGINE", "JPEG", "LARGE", "RELAY_HWM", "STATE", "Endpoints", "MediaProxy",
+    "MediaPublisher", "MediaSubscriber", "ReportSender", "Router", "connect", "decode", "encode", "endpoints",
+    "private_folder", "topic",
+]  # fmt: skip
+
 # A camera that is not taken from drops pictures at once; what passes on states of many cameras must not drop these.
 CAMERA_HWM = 4
 RELAY_HWM = 256
 # Messages taken in at one go: a flood on one channel must not keep the others waiting.
 AT_ONCE = 200
 # From this size on passing on what is there is cheaper than a copy. Bytes.
-_LARGE = 65536
+LARGE = 65536
 STATE = "state"
 ENGINE = "engine"
 JPEG = "jpeg"
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoints:
-    """Where one engine's channels are. The engine binds all four, everybody else connects."""
-
-    media_in: str
-    media_out: str
-    reports: str
-    commands: str
-
-    def as_dict(self) -> dict[str, str]:
-        return asdict(self)
-
-
-def private_folder(folder: Path) -> Path:
-    """`folder`, made if need be, for this user alone. Raises PermissionError when somebody else owns it."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    status = folder.lstat()
-    if status.st_uid != os.getuid():
-        raise PermissionError(f"{folder} belongs to another user")
-    folder.chmod(0o700)
-    return folder
-
-
-def endpoints(run_dir: Path, engine: str = "main") -> Endpoints:
-    """The ipc endpoints of `engine` under `run_dir`; a short private folder stands in where the path is too long."""
-    folder = run_dir / "bus"
-    if len(str(folder)) > LONGEST_FOLDER:
-        name = hashlib.sha256(str(folder).encode()).hexdigest()[:16]
-        folder = Path(tempfile.gettempdir()) / f"fairwatch-{os.getuid()}" / name
-        private_folder(folder.parent)
-    private_folder(folder)
-    tag = hashlib.sha256(engine.encode()).hexdigest()[:6]
-    return Endpoints(*(f"ipc://{folder}/{tag}-{name}" for name in ("media-in", "media-out", "reports", "commands")))
 
 
 def topic(kind: str, camera: int | str = "") -> bytes:
@@ -116,7 +82,7 @@ class MediaPublisher:
     def send(self, name: bytes, header: dict[str, Any], payload: bytes = b"") -> bool:
         """Publish; False when the channel is full and the message was dropped."""
         try:
-            self.socket.send_multipart([name, encode(header), payload], zmq.NOBLOCK, copy=len(payload) < _LARGE)
+            self.socket.send_multipart([name, encode(header), payload], zmq.NOBLOCK, copy=len(payload) < LARGE)
         except zmq.Again:
             return False
         return True
@@ -303,7 +269,7 @@ class Router:
     def send(self, peer: bytes, header: dict[str, Any], payload: bytes = b"") -> bool:
         """False when the peer is not there (any more) or takes nothing; whoever asked has a deadline of its own."""
         try:
-            self.socket.send_multipart([peer, encode(header), payload], zmq.NOBLOCK, copy=len(payload) < _LARGE)
+            self.socket.send_multipart([peer, encode(header), payload], zmq.NOBLOCK, copy=len(payload) < LARGE)
         except zmq.ZMQError:
             return False
         return True

@@ -33,14 +33,16 @@ class AsyncCommands:
         self, name: str, body: dict[str, Any], payload: bytes = b"", seconds: float = 5.0
     ) -> tuple[dict[str, Any], bytes]:
         """The engine's reply: (body, payload). Raises EngineDownError when none comes in `seconds`."""
-        if self._reader is None:
+        if self._reader is None or self._reader.done():
             self._reader = asyncio.create_task(self._read(), name="command-replies")
         message = _request(name, body, seconds)
         future: asyncio.Future[tuple[dict[str, Any], bytes]] = asyncio.get_running_loop().create_future()
         self._waiting[message["id"]] = future
         try:
             async with asyncio.timeout(seconds):
-                await self._socket.send_multipart([bus.encode(message), payload])  # type: ignore[misc]
+                # While the engine is away this waits, and takes the message back when the time is up.
+                is_small = len(payload) < bus.LARGE
+                await self._socket.send_multipart([bus.encode(message), payload], copy=is_small)  # type: ignore[misc]
                 return await future
         except TimeoutError:
             raise EngineDownError(f"no answer to {name} in {seconds} s") from None
@@ -50,9 +52,10 @@ class AsyncCommands:
     async def _read(self) -> None:
         while True:
             parts: list[bytes] = await self._socket.recv_multipart()  # type: ignore[misc]
-            header = bus.decode(parts[0])
-            future = self._waiting.get(header.get("id", "")) if header else None
-            if header is not None and future is not None and not future.done():
+            header = bus.decode(parts[0]) or {}
+            # The answer to a question whose time is up is nobody's any more.
+            future = self._waiting.get(str(header.get("id")))
+            if future is not None and not future.done():
                 future.set_result((header.get("body", {}), parts[1] if len(parts) > 1 else b""))
 
     def close(self) -> None:

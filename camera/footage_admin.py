@@ -212,4 +212,3 @@ class RecordRequestAdmin(ReadOnly, RequestPage):
     search_fields = ("camera__name", "user_name")
     list_select_related = ("camera",)
     date_hierarchy = "made_at"
-

@@ -48,7 +48,7 @@ def stills_between(
         found += (
             one
             for one in _of_day(root, slug, day)
-            if begin <= one.at < end and one.at.replace(minute=0, second=0) not in without
+            if begin <= one.at < end and not (without and one.at.replace(minute=0, second=0) in without)
         )
     # Names of one camera are in the order of time, and quicker to compare.
     return sorted(found, key=lambda one: one.name)
@@ -63,12 +63,13 @@ def _days(begin: datetime, end: datetime) -> Iterator[date]:
 
 def _of_day(root: Path | str, slug: str, day: date) -> Iterator[Still]:
     """Every name in that day's folder that a still can have; what lies there is looked at when it is opened."""
+    text = f"{day:%Y-%m-%d}"
     try:
-        folder = inside(root, f"snapshots/{slug}/{day:%Y-%m-%d}")
+        folder = inside(root, f"snapshots/{slug}/{text}")
         names = os.listdir(folder)  # noqa: PTH208 (strings, and thousands of them)
     except (OSError, UnsafePathError):
         return
     for name in names:
-        found = still_at(slug, f"{day:%Y-%m-%d}", name.removesuffix(".jpg")) if name.endswith(".jpg") else None
+        found = still_at(slug, text, name.removesuffix(".jpg")) if name.endswith(".jpg") else None
         if found is not None:
             yield found

@@ -93,9 +93,7 @@ class HourUsageAdmin(ReadOnly, OnePage, UsagePage):
         if row.kind != HourUsage.Kind.STILLS or row.camera is None:
             return NOTHING
         at = timezone.localtime(row.hour)
-        return format_html(
-            '<a href="/snapshots/{}/{}/?hour={}">stills</a>', row.camera_slug, f"{at:%Y-%m-%d}", at.hour
-        )
+        return format_html('<a href="/snapshots/{}/{}/?hour={}">stills</a>', row.camera_slug, f"{at:%Y-%m-%d}", at.hour)
 
 
 @admin.register(TimeLapse)

@@ -84,9 +84,8 @@ class RecordingForm(Form):
             "Many laws forbid recording what people say without their knowing; it may be a crime. Switch this on only "
             "when everybody who may be heard knows, visitors too."
         )
-        self.fields["stills_every"].help_text = (
-            f"Single pictures to leaf through, kept {many(house.still_days, 'day')} whether or not it is recorded."
-        )
+        days = many(house.still_days, "day")
+        self.fields["stills_every"].help_text = f"Pictures to leaf through, kept {days}, whether or not it is recorded."
         self.fields["min_area"].help_text = "0.15 is a cat far off; 1 a person in the middle distance."
 
     def _set_up_choices(self) -> None:

@@ -1,4 +1,4 @@
-"""What owners can do with recordings and events in the admin site: keep, stop keeping, delete after being asked."""
+"""What owners can do with footage in the admin site: keep, stop keeping, delete after being asked."""
 
 from typing import Any
 
@@ -135,7 +135,7 @@ def _ask(
 
 
 def connect() -> None:
-    """Give the pages of camera/footage_admin.py and camera/stills_admin.py their actions: camera knows nothing of this room."""
+    """Give the pages of camera's admin their actions: camera knows nothing of this room."""
     pages: dict[Any, list[Any]] = {
         RecordingAdmin: [keep, stop_keeping, delete_recordings],
         EventAdmin: [delete_events],

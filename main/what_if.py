@@ -38,10 +38,7 @@ class Outcome:
 
     def sentences(self) -> list[str]:
         """For the pages, before saving."""
-        if self.is_nothing:
-            told = ["Nothing goes: all that there is fits these limits."]
-        else:
-            told = [self._recordings()]
+        told = ["Nothing goes: all that there is fits these limits."] if self.is_nothing else [self._recordings()]
         if self.hours:
             pictures = f"{many(self.stills, 'picture')}, {size(self.stills_bytes)}"
             told.append(f"Removes the stills of {many(self.hours, 'hour')} ({pictures}).")

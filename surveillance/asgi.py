@@ -1,4 +1,4 @@
-"""The web process's application: body limit, pushed pictures, static files, Django, WebSockets; starts and stops the live hub."""
+"""The web process's application: body limit, pushed pictures, static files, Django, WebSockets, and the live hub."""
 
 import os
 from typing import Any

@@ -2,8 +2,8 @@
 
 import asyncio
 import json
-from contextlib import suppress
 from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import suppress
 from typing import Any
 
 Scope = MutableMapping[str, Any]
@@ -22,7 +22,7 @@ class BodyTooLargeError(Exception):
 
 
 async def _refuse(send: Send, status: int, code: str, message: str, receive: Receive | None = None) -> None:
-    """Answer with an error. With `receive`, the rest of the body is read for a while before the connection is closed."""
+    """Answer with an error; with `receive` the rest of the body is read for a while before the connection ends."""
     body = json.dumps({"error": {"code": code, "message": message}}).encode()
     headers = [
         (b"content-type", b"application/json"),

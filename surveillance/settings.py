@@ -142,7 +142,7 @@ else:
     SECURE_REDIRECT_EXEMPT = [r"^healthz$"]
     if TLS == "local":
         # Where a device that does not trust the house yet gets its authority.
-        SECURE_REDIRECT_EXEMPT += [r"^tls/"]
+        SECURE_REDIRECT_EXEMPT += [r"^tls/(ca\.(crt|cer))?$"]
         # A name in a home network is not for ever the same machine's, and other programs on it may speak plain http.
         SECURE_HSTS_SECONDS = 60 * 60 * 24 * 7
 CONTENT_SECURITY_POLICY = {

@@ -82,12 +82,16 @@ def test_only_ones_own_token_is_deleted(bob: User, charlie: User, alice: User, c
     assert not ApiToken.objects.exists()
 
 
+LOOKING = ["Live", "Events", "Recordings", "Stills", "Log", "The connection"]
+KEEPING = ["Cameras", "Webcam", "People", "Space"]
+
+
 @pytest.mark.parametrize(
     ("who", "there", "hidden"),
     [
-        ("alice", ["Live", "Events", "Recordings", "Log", "Cameras", "People", "Settings", "Admin"], []),
-        ("bob", ["Live", "Events", "Recordings", "Log", "Cameras", "People"], ["Settings", "Admin"]),
-        ("gina", ["Live", "Events", "Recordings", "Log"], ["Cameras", "People", "Settings", "Admin"]),
+        ("alice", [*LOOKING, *KEEPING, "Settings", "From outside", "Admin"], []),
+        ("bob", [*LOOKING, *KEEPING], ["Settings", "From outside", "Admin"]),
+        ("gina", LOOKING, [*KEEPING, "Settings", "From outside", "Admin"]),
     ],
 )
 def test_the_head_shows_the_rooms_of_the_role(

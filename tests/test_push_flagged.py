@@ -85,9 +85,9 @@ def test_the_same_once_more_leaves_nothing_behind(desk: Desk) -> None:
     desk.turn()
     desk.acknowledge(desk.stills[0], known=True, event="0000beef")
     assert desk.answers == [{"ok": True, "event": "0000beef", "known": True}] and not desk.pictures()
-    desk.clock.now += 31
+    desk.send(clips.jpeg(2), at=START + 5)
     desk.turn()
-    assert not desk.ends, "the event stays as it was"
+    assert [(end.uid, end.ended_at) for end in desk.ends] == [("0000beef", START)], "no longer than it was, and ended"
 
 
 def test_it_goes_on_under_the_event_that_the_engine_knows(desk: Desk) -> None:

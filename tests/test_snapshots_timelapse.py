@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from camera import paths
+from camera.engine.deletion import Deletion
 from camera.engine.timelapse import TimeLapses
 from camera.models import Camera, TimeLapse
 from camera.process import timelapse
@@ -196,7 +197,7 @@ def test_a_failure_is_told_on_the_row(media: Path, yard: Camera) -> None:
 def test_a_wish_that_is_taken_back_stops_the_process(media: Path, yard: Camera) -> None:
     for number in range(600):
         kept(yard, BEGIN + timedelta(seconds=number * 5), jpeg(number))
-    row, clock = wanted(yard), Clock()
+    row, other, clock = wanted(yard), wanted(yard), Clock()
     job = TimeLapses(clock)
     turn_until(job, clock, lambda: job._film is not None)
     assert job._film is not None
@@ -206,6 +207,12 @@ def test_a_wish_that_is_taken_back_stops_the_process(media: Path, yard: Camera) 
     job()
     assert process.poll() is not None
     assert not [name for name in media_files(media) if name.startswith("timelapse/")]
+    # Nobody works at it, although the next one is begun at once: it may be deleted.
+    assert state(row) == "wanted"
+    assert job._film is not None
+    Deletion()()
+    assert list(TimeLapse.objects.values_list("pk", flat=True)) == [other.pk]
+    job.stop()
 
 
 def test_what_a_dead_engine_left_is_made_anew(media: Path, yard: Camera) -> None:

@@ -38,6 +38,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealHouse]:
     house = RealHouse(tmp_path_factory.mktemp("tls"))
     try:
         house.start("--tls")
+        house.manage("adduser", "alice", "--role", "owner", ADDUSER_PASSWORD=PASSWORD)
         yield house
     finally:
         house.stop()
@@ -82,7 +83,6 @@ def test_web_comes_back_with_the_same_certificate(house: RealHouse) -> None:
 def test_a_browser_that_trusts_it_may_use_camera_and_socket(house: RealHouse, tmp_path: Path) -> None:
     if CHROMIUM is None:
         pytest.skip("Chromium is not installed (apt install chromium)")
-    house.manage("adduser", "alice", "--role", "owner", ADDUSER_PASSWORD=PASSWORD)
     server = x509.load_pem_x509_certificate((house.folder / "run/tls/server.crt").read_bytes())
     digest = hashes.Hash(hashes.SHA256())
     digest.update(server.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))

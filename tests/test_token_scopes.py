@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from accounts.models import ApiToken, User
 from camera.access import RIGHTS, may_add
-from camera.models import Camera, Grant, Right
+from camera.models import Camera, Grant, Recording, Right
 from main.actors import token_actor
 from main.models import AuditEntry
 from tests.archive_cast import filed, picture
@@ -209,3 +209,12 @@ def test_a_socket_shows_only_what_the_scopes_allow(voice: Voice, web: Web, alice
             while "pong" in message or "state" in message:
                 message = json.loads(socket.recv(timeout=8))
             assert (message.get("cameras") != [] and "error" not in message) is shown, (scopes, message)
+
+
+@pytest.mark.parametrize(("scopes", "status"), [([PLAYBACK], 200), ([WATCH], 403), ([], 404), (None, 200)])
+def test_footage_without_a_camera_is_an_owners_as_far_as_the_scopes_go(
+    footage: int, alice: User, bob: User, scopes: list[str] | None, status: int
+) -> None:
+    Recording.objects.filter(pk=footage).update(camera=None)
+    assert get("/recordings/1/file/", alice, scopes).status_code == status
+    assert get("/recordings/1/file/", bob, scopes).status_code == 404

@@ -164,7 +164,7 @@ def test_a_row_that_is_marked_is_deletions_to_remove(storage: Storage, yard: Cam
 
 
 def test_no_turn_holds_up_the_rows_thread(storage: Storage, yard: Camera) -> None:
-    """Twelve thousand recordings and as many stills: every turn stays short."""
+    """Six thousand recordings and a day of stills: every turn stays short."""
     import time
 
     media, now = Path(storage.path), datetime.now(UTC)
@@ -172,9 +172,9 @@ def test_no_turn_holds_up_the_rows_thread(storage: Storage, yard: Camera) -> Non
         Recording(
             camera=yard, camera_name="Yard", camera_slug="yard", storage=storage, uid=f"{number:08x}", bytes=1000,
             file=f"recordings/yard/x/{number}", state="closed", trigger="always",
-            started_at=now - timedelta(seconds=number * 100),
+            started_at=now - timedelta(seconds=number * 50),
         )
-        for number in range(12_000)
+        for number in range(6_000)
     )  # fmt: skip
     day = media / "snapshots" / "yard" / f"{now - timedelta(days=1):%Y-%m-%d}"
     day.mkdir(parents=True)
@@ -188,8 +188,8 @@ def test_no_turn_holds_up_the_rows_thread(storage: Storage, yard: Camera) -> Non
         job()
         turns.append(time.thread_time() - began)
         time.sleep(0.001)
-    assert len(turns) > 50 and max(turns) < 0.05, max(turns)
-    assert sum(row[3] for row in rows(RECORDINGS)) == 12_000
+    assert len(turns) > 20 and max(turns) < 0.05, max(turns)
+    assert sum(row[3] for row in rows(RECORDINGS)) == 6_000
     assert sum(row[3] for row in rows("stills")) == 2880
 
 

@@ -74,9 +74,9 @@ class FootageRows:
         return Written()
 
     def _event(self, report: EventSeen | PushedStill, child: Child) -> Written:
-        return (
-            self._events.still(report, child) if isinstance(report, PushedStill) else self._events.seen(report, child)
-        )
+        if isinstance(report, PushedStill):
+            return self._events.still(report, child)
+        return self._events.seen(report, child)
 
     def _opened(self, report: RecordingOpened, child: Child) -> None:
         match = paths.RECORDING.fullmatch(report.file)

@@ -1,4 +1,4 @@
-"""What lies in the folders of one camera's days, hour by hour, by the names alone; and the removal of an hour of stills.
+"""What lies in the folders of one camera's days, hour by hour, by the names alone; and how an hour of stills goes.
 
 No rows here, and no link is ever followed. What does not have a name that Fairwatch gives is neither counted nor
 touched.

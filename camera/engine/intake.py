@@ -7,7 +7,8 @@ from typing import Any
 
 from django.db import IntegrityError
 
-from camera.engine.footage_rows import FootageRows, TooEarlyError, Written
+from camera.engine.event_rows import Written
+from camera.engine.footage_rows import FootageRows, TooEarlyError
 from camera.engine.rows import Rows
 from camera.engine.supervisor import Child
 from camera.reports import BadReportError, Report, parse

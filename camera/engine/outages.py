@@ -29,7 +29,11 @@ START_GRACE = 60.0
 # The last picture tells when a camera went if it is no older than this. Seconds.
 _LAST_PICTURE = 60.0
 KEEPS_FAILING = "the program that reads the camera keeps failing"
-LABELS: dict[str, str] = REASON_TEXT | {Reason.REFUSED: "the address is not allowed, or the connection is refused"}
+# Shorter words where the usual ones are too long for a label.
+LABELS: dict[str, str] = REASON_TEXT | {
+    Reason.REFUSED: "the address is not allowed, or the connection is refused",
+    Reason.ENGINE_DOWN: "the recording engine is not running",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,9 +120,10 @@ class Selection:
         """At most `room` of the oldest that the limits in bytes take when what fits `gone` has gone already."""
         left = Q() if gone is None else ~gone
         taken: dict[int, Taken] = {}
-        for rows, excess in self._excesses(left, taken):
-            if excess <= 0:
+        for rows, size in self._excesses(left, taken):
+            if size <= 0:
                 continue
+            excess = size
             past = rows.filter(left, started_at__lte=self.now + AHEAD).exclude(state=Recording.State.MISSING)
             columns = past.order_by("started_at", "pk").values_list("pk", "bytes", "storage", "camera", "started_at")
             for one in columns.iterator(chunk_size=500):

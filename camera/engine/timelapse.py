@@ -74,7 +74,7 @@ class TimeLapses:
         film.listen(self._clock())
         if not TimeLapse.objects.filter(pk=film.pk, delete_requested_at=None).exists():
             self._drop(film)
-            _without_file(film)
+            self._let_go(film)
         elif (code := film.process.poll()) is not None:
             film.listen(self._clock())
             self._ended(film, code)
@@ -101,7 +101,7 @@ class TimeLapses:
         news = {"percent": 100, "bytes": size, "pictures": film.pictures, "file": film.name, "detail": ""}
         if not self._set(film, state=_State.READY, made_at=datetime.now(UTC), **news):
             # Somebody has changed their mind meanwhile.
-            _without_file(film)
+            self._let_go(film)
             return
         row = TimeLapse.objects.filter(pk=film.pk).first()
         if row is not None:
@@ -127,6 +127,13 @@ class TimeLapses:
         if values["state"] != _State.WANTED:
             self._crashes.pop(film.pk, None)
         return bool(done)
+
+    def _let_go(self, film: Film) -> None:
+        """Leave a row that is to be deleted to those who delete; they wait for as long as somebody works at it."""
+        _without_file(film)
+        TimeLapse.objects.filter(pk=film.pk, state=_State.WORKING).update(state=_State.WANTED, percent=0)
+        self._lost = False
+        self._crashes.pop(film.pk, None)
 
     def _begin(self) -> None:
         if storages.home() in disk.holds():

@@ -236,6 +236,7 @@ class Flagged:
         if is_taken:
             event = header.get("event")
             span.uid = event if isinstance(event, str) and UID.fullmatch(event) else span.uid
+            span.taken += 1
             span.fresh += not is_known
         if is_known or not is_taken:
             with contextlib.suppress(OSError):
@@ -250,16 +251,16 @@ class Flagged:
 
     def _drop(self, span: FlagSpan, late: bool) -> None:
         """One of its pictures could not be kept; an event without any is none."""
-        if not span.waiting and not span.fresh:
+        if not span.waiting and not span.taken:
             self._spans[late].forget(span)
 
     def _over(self, span: FlagSpan | None) -> None:
-        """Report the end of an event, once the engine has said under which uid. One that brought nothing new is none:
-        its sender has only sent again what was there."""
-        if span is None or span.waiting or not span.fresh:
+        """Report the end of an event, once the engine has said under which uid. Where its sender has only sent again
+        what was there, it is no longer for that."""
+        if span is None or span.waiting or not span.taken:
             return
-        ended_at = max(span.started_at, span.ended_at or 0.0)
-        seen = EventSeen(span.uid, span.kind, span.started_at, ended_at)
+        ended_at = span.ended_at if span.fresh and span.ended_at is not None else span.last_at
+        seen = EventSeen(span.uid, span.kind, span.started_at, max(span.started_at, ended_at))
         self._report(seen.KIND, asdict(seen))
 
     def _answer(self, answer: Answer, body: Body) -> None:

@@ -19,8 +19,9 @@ class FlagSpan:
     started_at: float
     last_at: float
     ended_at: float | None = None
-    # Pictures that the engine has not answered for yet, and those that are rows now and were not before.
+    # Pictures that wait for the engine, those that are rows, and of these the ones that were none before.
     waiting: int = 0
+    taken: int = 0
     fresh: int = 0
 
 

@@ -6,7 +6,7 @@ from functools import cached_property
 
 from django.conf import settings
 from django.http import HttpRequest
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import Role
@@ -43,10 +43,14 @@ WITHIN = {
     "recording": "recordings",
     "recording_delete": "recordings",
     "recordings_several": "recordings",
+    "snapshots_day": "snapshots",
+    "snapshots_timelapse": "snapshots",
     "log_delete": "logs",
     "camera": "cameras",
     "camera_add": "cameras",
     "camera_delete": "cameras",
+    "camera_key": "cameras",
+    "join_links": "cameras",
     "person": "people",
     "people_invite": "people",
 }
@@ -71,13 +75,6 @@ class Link:
     url: str
     label: str
     current: bool
-
-
-def _url(name: str) -> str:
-    try:
-        return reverse(name)
-    except NoReverseMatch:
-        return ""
 
 
 def phrase(actor: Actor) -> str:
@@ -166,9 +163,7 @@ class House:
 
     def _links(self, rooms: Rooms) -> list[Link]:
         room = WITHIN.get(self.here, self.here)
-        mine = [(name, label) for name, label, roles in rooms if self._role in roles]
-        urls = {name: _url(name) for name, _ in mine}
-        return [Link(urls[name], label, name == room) for name, label in mine if urls[name]]
+        return [Link(reverse(name), label, name == room) for name, label, roles in rooms if self._role in roles]
 
     @property
     def tls_banner(self) -> bool:

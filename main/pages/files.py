@@ -14,7 +14,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from camera.access import recording_for, rights_on
+from camera.access import recording_for, rights_on, rights_on_lost
 from camera.models import Recording, Right
 from camera.paths import UnsafePathError, playable_of, thumbnail_of
 from main import lookbacks, viewings
@@ -102,7 +102,7 @@ def _answer(request: HttpRequest, pk: int, wish: Wish) -> HttpResponseBase:
 def _still_may(login: Login, recording: Recording, right: str) -> bool:
     """Whether that log-in still holds, and has the right on the recording's camera."""
     actor = again(login)
-    return actor.is_owner if recording.camera is None else right in rights_on(actor, recording.camera)
+    return right in (rights_on_lost(actor) if recording.camera is None else rights_on(actor, recording.camera))
 
 
 def stored(recording: Recording, wish: Wish) -> StoredFile:

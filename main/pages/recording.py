@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from camera import ports
-from camera.access import Actor, may_delete, recording_for, rights_on
+from camera.access import Actor, may_delete, recording_for, rights_on, rights_on_lost
 from camera.models import Event, Recording, Right
 from camera.words import size
 from main import lookbacks, viewings
@@ -146,9 +146,7 @@ def why_words(found: Recording, only: str = "") -> Iterator[str]:
 
 
 def _rights(actor: Actor, found: Recording) -> frozenset[str]:
-    if found.camera is None:
-        return frozenset(Right.values) if actor.is_owner else frozenset()
-    return rights_on(actor, found.camera)
+    return rights_on_lost(actor) if found.camera is None else rights_on(actor, found.camera)
 
 
 def _neighbours(actor: Actor, found: Recording) -> dict[str, Any]:

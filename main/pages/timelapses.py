@@ -12,6 +12,7 @@ from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
@@ -111,7 +112,7 @@ def context(camera: Camera, of: date, rights: Collection[str]) -> dict[str, Any]
     }
 
 
-def _films(camera: Camera, of: date) -> Any:
+def _films(camera: Camera, of: date) -> QuerySet[TimeLapse]:
     return TimeLapse.objects.filter(camera=camera, day=of, delete_requested_at=None).order_by("-pk")
 
 

@@ -161,6 +161,10 @@ function newLine() {
     over(error) {
       stop(error.message, error.code === "logged_out" ? ["/accounts/login/?next=/webcam/", "Log in"] : null);
       answered = error.message;
+      if (joins && error.code === "link_over") {
+        secret = "";
+        button.disabled = true;
+      }
       figures();
     },
   });
@@ -179,6 +183,7 @@ function showSharing(slug) {
 
 async function start() {
   trouble("");
+  [sent, taken, houseRate, flow] = [0, 0, 10, []];
   button.disabled = true;
   light("starting", "◌ Starting");
   find("lower").hidden = false;
@@ -189,7 +194,6 @@ async function start() {
   button.textContent = "Stop";
   button.classList.replace("btn-primary", "btn-danger");
   find("front").hidden = false;
-  [sent, taken, houseRate, flow] = [0, 0, 10, []];
   say("Connecting to the house.");
   light("starting", "◌ Connecting");
   line = newLine();
@@ -246,7 +250,10 @@ async function keepAwake() {
 }
 
 async function reopen() {
-  if (line) await openCamera();
+  if (!line) return;
+  await openCamera();
+  // Stopped while the camera was being opened: it must not stay on.
+  if (!line) stop();
 }
 
 function begin() {

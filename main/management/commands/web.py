@@ -4,7 +4,7 @@ import asyncio
 import resource
 import socket
 import ssl
-from typing import Any
+from typing import Any, cast
 
 import uvicorn
 from django.conf import settings
@@ -71,15 +71,13 @@ class HouseServer(uvicorn.Server):
             await super().startup(sockets)
             return
         await super().startup([])
-        self.servers = [FrontDoor(sock, context, self._connection, house_certificates) for sock in sockets]
+        doors = [FrontDoor(sock, context, self._connection, house_certificates) for sock in sockets]
+        # Of a server uvicorn asks no more than to be closed and waited for.
+        self.servers = cast("list[asyncio.base_events.Server]", doors)
 
     def _connection(self) -> asyncio.Protocol:
         """What uvicorn makes for each connection."""
-        made = self.config.http_protocol_class(
-            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
-        )
-        assert isinstance(made, asyncio.Protocol)
-        return made
+        return PatientProtocol(config=self.config, server_state=self.server_state, app_state=self.lifespan.state)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         await current_hub().stop()
