@@ -172,23 +172,17 @@ def paused(watch: Watch) -> None:
 
 
 @pytest.mark.parametrize("what", [switched_off, changed, deleted, paused])
-def test_what_people_do_to_the_camera_ends_it(watch: Watch, what: Callable[[Watch], None]) -> None:
+@pytest.mark.parametrize("seconds", [5, 30])
+def test_what_people_do_to_the_camera_ends_it_or_makes_none(
+    watch: Watch, what: Callable[[Watch], None], seconds: int
+) -> None:
     watch.says("offline", "NO_SIGNAL")
-    watch.wait(30)
-    pk, now = Event.objects.get().pk, watch.clock.wall
+    watch.wait(seconds)
+    now = watch.clock.wall
     what(watch)
     watch.wait(60)
-    event = Event.objects.get()
-    assert (event.pk, event.ended_at) == (pk, moment(now))
-
-
-@pytest.mark.parametrize("what", [switched_off, changed, deleted, paused])
-def test_what_people_do_to_the_camera_makes_none(watch: Watch, what: Callable[[Watch], None]) -> None:
-    watch.says("offline", "NO_SIGNAL")
-    watch.wait(5)
-    what(watch)
-    watch.wait(60)
-    assert not Event.objects.exists()
+    expected = [moment(now)] if seconds > LONG_ENOUGH else []
+    assert list(Event.objects.values_list("ended_at", flat=True)) == expected
 
 
 def test_an_engine_that_ends_makes_none(watch: Watch) -> None:
@@ -222,6 +216,20 @@ def test_after_the_start_cameras_have_a_while_to_come_back(yard: Camera, clock: 
         watch.says("online")
         watch.wait(60)
         assert Event.objects.count() == count
+    slow = Watch(yard, clock)
+    slow.says("connecting")
+    slow.wait(START_GRACE + 60)
+    assert Event.objects.count() == 1, "it only takes long to open its source"
+
+
+def test_there_is_never_more_than_one_open(watch: Watch, yard: Camera) -> None:
+    known = Event.objects.create(
+        camera=yard, uid="000000aa", kind="camera_offline", started_at=moment(NOON), changed_at=moment(NOON)
+    )
+    watch.says("offline", "NO_SIGNAL")
+    watch.wait(30)
+    watch.says("online")
+    assert Event.objects.get() == known and Event.objects.get().ended_at == moment(watch.clock.wall)
 
 
 def test_one_whose_camera_was_deleted_between_engines_is_ended(watch: Watch, clock: Clock, yard: Camera) -> None:

@@ -251,9 +251,9 @@ async function keepAwake() {
 
 async function reopen() {
   if (!line) return;
-  await openCamera();
+  const good = await openCamera();
   // Stopped while the camera was being opened: it must not stay on.
-  if (!line) stop();
+  if (good && !line) stop();
 }
 
 function begin() {
