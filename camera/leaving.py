@@ -6,7 +6,8 @@ from datetime import timedelta
 from django.db.models import Count, Q, Sum
 from django.utils import timezone
 
-from camera.footage import Event, HourUsage, Recording, TimeLapse
+from camera.footage import Event, Recording
+from camera.hours import HourUsage, TimeLapse
 from camera.models import Camera
 from camera.words import many, size
 

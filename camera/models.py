@@ -10,7 +10,8 @@ from django.utils.text import slugify
 from camera import vault
 from camera.addresses import KINDS, Address
 from camera.fields import AddressField, LostQuery
-from camera.footage import Event, EventStill, HourUsage, Recording, RecordRequest, Storage, TimeLapse
+from camera.footage import Event, EventStill, Recording, RecordRequest, Storage
+from camera.hours import HourUsage, TimeLapse
 from camera.names import check_name
 from camera.packets import Reason, SourceConfig, StateName
 

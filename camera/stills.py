@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from django.conf import settings
 
-from camera.footage import HourUsage
+from camera.hours import HourUsage
 from camera.still_files import Still, still_at, stills_between
 
 

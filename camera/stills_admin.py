@@ -9,8 +9,9 @@ from django.utils import timezone
 from django.utils.html import format_html
 
 from camera import words
-from camera.footage import EventStill, HourUsage, TimeLapse
+from camera.footage import EventStill
 from camera.footage_admin import NOTHING, ReadOnly, picture, row_link, stamp
+from camera.hours import HourUsage, TimeLapse
 
 if TYPE_CHECKING:
     StillPage = admin.ModelAdmin[EventStill]

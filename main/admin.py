@@ -15,7 +15,7 @@ from accounts.models import User
 from camera import ports
 from main import footage_actions
 from main.models import AuditEntry, LogLine, SiteSettings, ViewingSession
-from main.pages.settings import GROUPS, SettingsForm, values
+from main.settings_form import GROUPS, SettingsForm, values
 
 if TYPE_CHECKING:
     SettingsBase = admin.ModelAdmin[SiteSettings]

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from django.conf import settings
 from django.utils import timezone
 
-from camera.footage import HourUsage, TimeLapse
+from camera.hours import HourUsage, TimeLapse
 from camera.models import Camera
 from camera.still_files import Still, stills_between
 from camera.words import size

@@ -74,7 +74,7 @@ def test_replies_are_private_and_set_no_cookie(house: PushHouse) -> None:
     ("code", "status", "told"),
     [
         ("bad_image", 400, "bad_image"), ("busy", 429, "too_many_requests"), ("disk", 503, "disk"),
-        ("camera_down", 503, "camera_down"), ("disabled", 503, "camera_disabled"), ("not_found", 404, "not_found"),
+        ("camera_down", 503, "camera_down"), ("disabled", 503, "camera_disabled"), ("not_found", 503, "camera_down"),
         ("odd", 503, "engine_down"),
     ],
 )  # fmt: skip

@@ -26,6 +26,9 @@ LONG_ENOUGH = 10.0
 # After the engine's start cameras that were online before get so long to come back: after a power cut the network does
 # too. Seconds.
 START_GRACE = 60.0
+# A sender that was there for no longer than this has sent a picture and no more: it is one that sends seldom, and what
+# counts is whether it stays away for much longer than before. Seconds.
+SELDOM, SELDOM_LEAST, SELDOM_MOST = 15.0, 30.0, 3600.0
 # The last picture tells when a camera went if it is no older than this. Seconds.
 _LAST_PICTURE = 60.0
 KEEPS_FAILING = "the program that reads the camera keeps failing"
@@ -62,6 +65,10 @@ class _Line:
     # Its open event, and when that ended if it did.
     event: int | None = None
     back: float | None = None
+    # When it came and went (monotonic), and for how long it was away the last time.
+    came_at: float | None = None
+    left_at: float | None = None
+    away: float = 0.0
 
 
 class Outages:
@@ -149,6 +156,9 @@ class Outages:
             is_online = state.state == StateName.ONLINE
             line.was_online, line.was_seen = line.was_online or is_online, line.was_seen or is_online
             line.went = line.due = None
+            if is_online:
+                line.away = heard.at - line.left_at if line.left_at is not None else line.away
+                line.came_at, line.left_at = heard.at, None
             if line.event is not None and line.back is None:
                 line.back = heard.wall
         elif state.reason is not None and line.was_online:
@@ -156,13 +166,13 @@ class Outages:
             self._out(line, heard, state)
 
     def _out(self, line: _Line, heard: _Heard, state: CameraState) -> None:
-        due = heard.at + (0.0 if heard.waited else LONG_ENOUGH)
+        due = heard.at + (_more_patience(line, heard.at) if heard.waited else LONG_ENOUGH)
         if not line.was_seen:
             due = max(due, self._started + START_GRACE)
         if line.went is None:
             last = state.last_frame_at or 0.0
             line.went = last if heard.wall - _LAST_PICTURE <= last <= heard.wall else heard.wall
-            line.due = due
+            line.due, line.left_at = due, heard.at
         elif line.due is not None:
             line.due = min(line.due, due)
         line.label = KEEPS_FAILING if state.state == StateName.CONNECTING else LABELS[str(state.reason)]
@@ -194,3 +204,9 @@ class Outages:
             event.save(update_fields=["ended_at", "changed_at"])
             ports.on_event(event, False)
         self._publish(event.camera_id, event.pk)
+
+
+def _more_patience(line: _Line, now: float) -> float:
+    """Seconds that a sender may still stay away after LONG_ENOUGH without a picture."""
+    is_seldom = line.came_at is not None and now - line.came_at <= SELDOM
+    return min(SELDOM_MOST, max(SELDOM_LEAST, 2 * line.away)) if is_seldom and line.away else 0.0

@@ -16,7 +16,7 @@ from accounts.models import Invite, User
 from accounts.setup import LinkUsedError, NameTakenError, come_in, invitation, is_set_up, setup_invite
 from camera import ports
 from main.models import SiteSettings
-from main.pages.settings import check_site_name
+from main.settings_form import check_site_name
 
 
 class SetupForm(ComeInForm):

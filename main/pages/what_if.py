@@ -14,7 +14,7 @@ from camera.models import Camera, Right
 from main import camera_fields, what_if
 from main.actors import session_actor
 from main.models import SiteSettings
-from main.pages.settings import SettingsForm
+from main.settings_form import SettingsForm
 
 if TYPE_CHECKING:
     HouseForm = forms.ModelForm[SiteSettings]

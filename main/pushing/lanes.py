@@ -30,7 +30,8 @@ MOST_LATE = 4
 MOST_READING = 4
 ENGINE_SECONDS = 5.0
 # The engine's codes and what they are in HTTP.
-STATUSES = {"bad_image": 400, "busy": 429, "disk": 503, "camera_down": 503, "disabled": 503, "not_found": 404}
+# A camera that it does not know (yet), and that has a key, was added or deleted a moment ago.
+STATUSES = {"bad_image": 400, "busy": 429, "disk": 503, "camera_down": 503, "disabled": 503, "not_found": 503}
 TOO_FAST = "More pictures than this camera takes: send at most {rate:g} a second. The newest one is kept."
 FULL = "This camera's pictures come faster than they can be kept. Send this one again in a moment."
 ENGINE_DOWN = "The engine does not answer; the picture was not taken. Try again in a few seconds."
@@ -248,7 +249,9 @@ def understood(reply: dict[str, Any], pushed: Pushed) -> Answer:
     status = STATUSES.get(code) if isinstance(code, str) else None
     if status is None or not isinstance(error, str):
         raise EngineDownError("the engine's answer to a picture cannot be read")
-    told = {"busy": "too_many_requests", "disabled": "camera_disabled"}.get(str(code), str(code))
+    told = {"busy": "too_many_requests", "disabled": "camera_disabled", "not_found": "camera_down"}.get(
+        str(code), str(code)
+    )
     return Answer(status, told, error[:300], rate, retry_after={429: 1, 503: 5}.get(status, 0))
 
 
