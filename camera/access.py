@@ -93,7 +93,7 @@ def camera_for(actor: Actor, slug: str, right: str) -> Camera:
 
     Raises Http404 for strangers and PermissionDenied for those who have another right on it but not this one.
     """
-    camera = Camera.objects.filter(slug=slug).first()
+    camera = _called(slug)
     held = rights_on(actor, camera) if camera is not None else frozenset()
     if camera is None or not held:
         raise Http404("No such camera.")
@@ -102,13 +102,20 @@ def camera_for(actor: Actor, slug: str, right: str) -> Camera:
     return camera
 
 
+def _called(slug: str) -> Camera | None:
+    """The camera with that slug. What no slug can be a database may not even take: half of a character, or a zero."""
+    return Camera.objects.filter(slug=slug).first() if slug.isascii() and slug.isprintable() else None
+
+
 def camera_to_feed(actor: Actor, slug: str) -> Camera:
     """The camera called `slug`, for one who may send pictures as it: its key, a join link of it, or one who manages it.
 
     Raises Http404 for strangers and where the camera gets its pictures in another way, PermissionDenied as camera_for.
     """
     if actor.kind in ("key", "link"):
-        camera = Camera.objects.filter(slug=slug, pk__in=[actor.camera]).first()
+        camera = _called(slug)
+        if camera is not None and camera.pk != actor.camera:
+            camera = None
     else:
         camera = camera_for(actor, slug, Right.MANAGE)
     if camera is None or camera.kind != "push":

@@ -1,16 +1,23 @@
 """What is kept: rows that point at files. Columns are the engine's to write unless they are marked as web's."""
 
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 
 from camera import paths
 
 if TYPE_CHECKING:
     from camera.access import Actor
+
+
+def told(at: datetime) -> str:
+    """By the house's clock, as the columns beside it in the admin site."""
+    return f"{timezone.localtime(at):%Y-%m-%d %H:%M:%S}"
 
 
 class Storage(models.Model):
@@ -124,7 +131,7 @@ class Recording(models.Model):
         constraints = [models.UniqueConstraint(fields=["storage", "file"], name="one_row_for_each_file")]
 
     def __str__(self) -> str:
-        return f"{self.camera_name} {self.started_at:%Y-%m-%d %H:%M:%S}"
+        return f"{self.camera_name} {told(self.started_at)}"
 
     @property
     def path(self) -> Path:
@@ -201,7 +208,7 @@ class Event(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.camera_name} {self.started_at:%Y-%m-%d %H:%M:%S}"
+        return f"{self.kind} {self.camera_name} {told(self.started_at)}"
 
     def picture_path(self, *, clean: bool = False) -> Path:
         """Raises UnsafePathError, also when there is none."""
@@ -256,7 +263,7 @@ class EventStill(models.Model):
         indexes = [models.Index(fields=["event", "captured_at"])]
 
     def __str__(self) -> str:
-        return f"{self.event_id} {self.captured_at:%Y-%m-%d %H:%M:%S}"
+        return f"{self.event_id} {told(self.captured_at)}"
 
     @property
     def path(self) -> Path:

@@ -44,6 +44,9 @@ def _wish(value: object) -> tuple[str, TileWish]:
     slug = value.get("camera") if isinstance(value, dict) else None
     if not isinstance(value, dict) or not isinstance(slug, str) or not 0 < len(slug) <= 60:
         raise WishError('watch takes {"camera": slug, …} for each tile.')
+    if not (slug.isascii() and slug.isprintable()):
+        # A database may not even take it as a question: half of a character, or a zero.
+        raise WishError('"camera" is a slug: small letters, digits and hyphens.')
     if value.get("as", "jpeg") not in ("jpeg", "mp4"):
         raise WishError('"as" is jpeg or mp4.')
     size = value.get("size", "full")

@@ -22,13 +22,14 @@ class Engine:
         self.open = asyncio.Event()
         self.open.set()
         self.down = False
+        self.refused: dict[str, object] = {}
 
     async def ask(self, camera: int, pushed: Pushed) -> Answer:
         self.got.append(pushed.captured_at)
         await self.open.wait()
         if self.down:
             raise EngineDownError
-        return understood({"ok": True, "event": ""}, pushed)
+        return understood(self.refused or {"ok": True, "event": ""}, pushed)
 
 
 def play(scene: Callable[[Engine, Lane], Awaitable[None]], rate: float = 1000.0) -> None:
@@ -166,6 +167,17 @@ def test_what_waits_for_an_engine_that_is_down_is_told_so_together() -> None:
         tasks = await sent(lane, picture(1), picture(2), picture(3, kind="spill"), picture(-1, late=True))
         engine.open.set()
         assert await statuses(tasks) == [503] * 4 and engine.got == [1]
+
+    play(scene)
+
+
+def test_what_waits_for_a_camera_that_is_silent_does_not_wait_for_one_time_out_after_the_other() -> None:
+    async def scene(engine: Engine, lane: Lane) -> None:
+        engine.open.clear()
+        engine.refused = {"ok": False, "code": "camera_down", "error": "It does not answer."}
+        flagged = await sent(lane, *(picture(at, kind="spill") for at in range(1, 4)), picture(-1, late=True))
+        engine.open.set()
+        assert await statuses(flagged) == [503] * 4 and engine.got == [1]
 
     play(scene)
 

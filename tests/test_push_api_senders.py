@@ -94,6 +94,22 @@ def test_what_finds_no_line_waits_on_the_disk(house: PushHouse, pictures: Path, 
     assert not list((tmp_path / "spool").iterdir())
 
 
+def test_what_waits_for_one_camera_is_never_sent_to_another(pictures: Path, tmp_path: Path) -> None:
+    programs = []
+    for slug in ("pier", "door"):
+        command = [sys.executable, SENDERS / "push_frames.py", f"http://127.0.0.1:1/api/v1/cameras/{slug}/frames"]
+        command += [pictures / "0.jpg", "--event", "spill"]
+        environment = os.environ | {"CAMERA_KEY": "fwc_x", "TMPDIR": str(tmp_path)}
+        programs.append(subprocess.Popen([str(word) for word in command], env=environment, stderr=subprocess.DEVNULL))
+    try:
+        wait_for(lambda: len(list(tmp_path.glob("push-frames-*/*.jpg"))) == 2, 15, "two pictures on the disk")
+        assert len({path.parent for path in tmp_path.glob("push-frames-*/*.jpg")}) == 2
+    finally:
+        for program in programs:
+            program.kill()
+            program.wait()
+
+
 def test_a_flagged_picture_that_is_refused_for_now_is_sent_again(
     house: PushHouse, pictures: Path, start: Start, tmp_path: Path
 ) -> None:

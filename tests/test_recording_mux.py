@@ -120,6 +120,18 @@ def test_a_clock_that_jumps_does_not_stretch_the_film_but_a_pause_does(
     assert writer.seconds == pytest.approx(2 - 1 / 15 + step, abs=0.01)
 
 
+def test_pictures_that_are_sent_again_between_newer_ones_do_not_stretch_the_film(tmp_path: Path) -> None:
+    packets = camera("mjpeg", 60, every=0.1)
+    again = [[one, replace(one, captured_at=one.captured_at - 3)] for one in packets[30:40]]
+    mixed = packets[:30] + list(itertools.chain(*again)) + packets[40:]
+    writer = written(tmp_path / "a.mp4", mixed, "mjpeg")
+    assert writer.seconds == pytest.approx(6.0, abs=0.15)
+    with av.open(str(tmp_path / "a.mp4")) as container:
+        shown = [(frame.pts or 0) / 90000 for frame in container.decode(video=0)]
+    assert len(shown) == 70 and shown == sorted(set(shown))
+    assert shown[-20:] == pytest.approx([packet.captured_at - START for packet in packets[40:]], abs=0.15)
+
+
 def test_pictures_that_come_in_parts_do_not_slow_the_film_down(tmp_path: Path) -> None:
     doubled = [part for packet in camera(frames=30) for part in (packet, replace(packet, key=False))]
     assert written(tmp_path / "a.mp4", doubled).seconds == pytest.approx(2.0, abs=0.01)

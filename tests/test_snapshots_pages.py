@@ -250,6 +250,12 @@ def test_one_that_failed_or_was_made_too_early_is_made_anew(yard: Camera, alice:
     assert TimeLapse.objects.count() == 1
 
 
+def test_nothing_is_tried_again_once_the_stills_have_gone(yard: Camera, alice: User, client_of: Clients) -> None:
+    filmed(yard, NOON.date(), state="failed", detail="There is no space left on the disk.", file="")
+    said = text(client_of(alice), DAY)
+    assert "could not be made" in said and "Try again" not in said and "Delete the time-lapse" in said
+
+
 def test_only_who_may_take_pictures_away_makes_and_only_who_manages_deletes(
     yard: Camera, bob: User, alice: User, client_of: Clients
 ) -> None:

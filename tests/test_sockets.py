@@ -280,6 +280,9 @@ def test_a_hidden_camera_and_a_missing_one_are_told_alike(web: Web, voice: Voice
         assert text(socket, "cameras") == []
         errors = [text(socket, "error") for _ in range(2)]
         assert [(one["code"], one["camera"]) for one in errors] == [("not_found", "yard"), ("not_found", "nowhere")]
+        for odd in ("\ud800", "a\0"):
+            say(socket, {"watch": [{"camera": odd}]})
+            assert text(socket, "error")["code"] == "bad_request"
         assert errors[0]["message"] == errors[1]["message"]
         say(socket, {"ping": 1})
         assert text(socket, "pong") == 1

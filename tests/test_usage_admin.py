@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import User
-from camera.models import Camera, Event, EventStill, HourUsage, TimeLapse
+from camera.models import Camera, Event, EventStill, HourUsage, Recording, TimeLapse
 from main.models import AuditEntry
 from tests.keeping_house import event, hour_of_stills, storage_at
 from tests.test_stills_retention import flagged, timelapse
@@ -84,3 +84,12 @@ def test_a_cameras_key_is_told_by_its_age_alone(owner: Client, yard: Camera) -> 
     Camera.objects.filter(pk=yard.pk).update(key_digest="d1" * 32, key_made_at=timezone.now() - timedelta(days=1))
     page = owner.get(path).content.decode()
     assert f"since {timezone.localtime() - timedelta(days=1):%Y-%m-%d}" in page and "d1d1" not in page
+
+
+def test_times_in_names_are_by_the_houses_clock() -> None:
+    at = datetime(2026, 11, 20, 23, tzinfo=UTC)
+    seen = Event(kind="spill", camera_name="Yard", started_at=at)
+    shown = (Recording(camera_name="Yard", started_at=at), seen, EventStill(event=seen, captured_at=at))
+    with timezone.override("Europe/Berlin"):
+        for one in (*shown, HourUsage(camera_slug="yard", hour=at)):
+            assert "2026-11-21 00:00" in str(one)

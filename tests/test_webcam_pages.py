@@ -35,6 +35,21 @@ def test_looking_at_the_page_makes_nothing(client_of: ClientOf, alice: User, bob
     assert "Let another phone" not in said
 
 
+@pytest.mark.parametrize(("host", "secure", "there"), [
+    ("localhost:8000", False, True), ("127.0.0.1", False, True),
+    ("smith.local", True, True), ("smith.local", False, False),
+])  # fmt: skip
+@pytest.mark.parametrize("path", ["/webcam/", "/webcam/join/"])
+def test_the_page_is_laid_out_before_its_script_comes(
+    path: str, host: str, secure: bool, there: bool, client_of: ClientOf, bob: User, settings: Any
+) -> None:
+    settings.ALLOWED_HOSTS = ["*"]
+    body = client_of(bob).get(path, headers={"host": host}, secure=secure).content.decode()
+    (stage,) = re.findall(r'<div class="webcam" [^>]*>', body)
+    assert stage.endswith(" hidden>") is not there
+    assert 'css/noscript.css"></noscript>' in body
+
+
 def test_it_says_who_may_see_it(client_of: ClientOf, alice: User, bob: User, charlie: User) -> None:
     own = Camera.objects.create(name="Webcam of bob", slug="webcam-bob", kind="push", keeper=bob, webcam=True)
     Grant.objects.create(camera=own, user=charlie, right="watch")

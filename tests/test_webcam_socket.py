@@ -129,6 +129,9 @@ def test_odd_text_is_answered_and_nothing_breaks(web: Web, lane: PlayedLane, bob
             assert error(socket) == "bad_request"
         send(socket)
         assert error(socket) == "bad_request"  # a picture before the hello
+        with web.socket(PATH, Cookie=cookie_of(bob)) as other:
+            other.send('{"hello":{"camera":"\\ud800"}}')  # half of a character
+            assert error(other) == "gone" and closing(other) == 4403
         say(socket, ping=3)
         assert heard(socket, "pong")["pong"] == 3
         say(socket, hello={})

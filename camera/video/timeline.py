@@ -21,6 +21,8 @@ class Timeline:
         self._tick = info.time_base
         self._by_capture = info.codec in BY_CAPTURE
         self._last: Packet | None = None
+        # The newest capture time there was, and the ticks that have passed since.
+        self._newest, self._since_newest = float("-inf"), 0
         self._last_stamp: int | None = None
         self._dts = 0
         self.step = round(_UNKNOWN_STEP * TICKS)
@@ -33,8 +35,12 @@ class Timeline:
     def place(self, packet: Packet) -> tuple[int, int]:
         """(pts, dts): dts 0 for the first and rising from there, pts never before dts."""
         if self._last is not None:
-            self._dts += self._passed(packet, self._last)
+            passed = self._passed(packet, self._last)
+            self._dts += passed
+            self._since_newest += passed
         self._last = packet
+        if packet.captured_at > self._newest:
+            self._newest, self._since_newest = packet.captured_at, 0
         if not self._by_capture:
             self._last_stamp = _stamp(packet)
         return self._dts + self._ahead(packet), self._dts
@@ -51,6 +57,11 @@ class Timeline:
             if 0 < told <= LARGEST_STEP:
                 self.step = max(1, round(told * TICKS))
                 return self.step
+        if self._by_capture and last.captured_at < self._newest < packet.captured_at:
+            # Pictures that were sent again came in between: they have taken their steps already.
+            waited = packet.captured_at - self._newest
+            if waited <= LONGEST_SILENCE:
+                return max(1, round(waited * TICKS) - self._since_newest)
         if not 0 < waited <= LONGEST_SILENCE or (told is not None and waited < LARGEST_STEP):
             # Its clock was set, or ours: nobody knows better than that it goes on as before.
             return self.step

@@ -14,6 +14,7 @@ named by the time they were taken. They follow as soon as there is a line again,
 """
 
 import argparse
+import hashlib
 import os
 import secrets
 import sys
@@ -203,13 +204,15 @@ def main() -> None:
     parser.add_argument(
         "--event-id", default="", help="your name for that event; pictures with the same name belong together"
     )
-    parser.add_argument("--spool", type=Path, help="where pictures wait for a line (default: a folder of this user)")
+    parser.add_argument("--spool", type=Path, help="where pictures wait for a line (default: a folder for each URL)")
     parser.add_argument("--spool-mb", type=int, default=500, help="how much may wait there (default 500)")
     options = parser.parse_args()
     key = os.environ.get("CAMERA_KEY", "")
     if not key:
         sys.exit("Put the camera's key into the variable CAMERA_KEY.")
-    folder = options.spool or Path(tempfile.gettempdir()) / f"push-frames-{os.getuid()}"
+    # A folder for each camera: what waits for one must not be sent to another.
+    name = f"push-frames-{os.getuid()}-{hashlib.sha256(options.url.encode()).hexdigest()[:12]}"
+    folder = options.spool or Path(tempfile.gettempdir()) / name
     # With an id the same picture sent twice is kept once, which makes it safe to send it again.
     event_id = options.event_id or f"{options.event}-{secrets.token_hex(6)}"
     try:

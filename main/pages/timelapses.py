@@ -69,9 +69,9 @@ def _act(request: HttpRequest, actor: Actor, camera: Camera, of: date) -> None:
 def wish(actor: Actor, camera: Camera, of: date) -> TimeLapse | None:
     """The row of that day's film: the one there is, unless it failed or the day went on when it was asked for; else a
     new one. None when there is no still."""
-    begin, end = still_lists.bounds(of)
-    if not stills_of(camera.slug, begin, end):
+    if not _has_stills(camera, of):
         return None
+    begin, end = still_lists.bounds(of)
     with transaction.atomic():
         newest = _films(camera, of).first()
         if newest is not None and newest.state == State.FAILED:
@@ -88,6 +88,10 @@ def wish(actor: Actor, camera: Camera, of: date) -> TimeLapse | None:
             uid=new_uid(),
             wanted_by=actor.name,
         )
+
+
+def _has_stills(camera: Camera, of: date) -> bool:
+    return bool(stills_of(camera.slug, *still_lists.bounds(of)))
 
 
 def context(camera: Camera, of: date, rights: Collection[str]) -> dict[str, Any]:
@@ -107,7 +111,8 @@ def context(camera: Camera, of: date, rights: Collection[str]) -> dict[str, Any]
         "ready_words": f"{many(ready.pictures, 'picture')}, {size(ready.bytes)}" if ready else "",
         "partly": partly,
         "may_export": Right.EXPORT in rights,
-        "may_make": Right.EXPORT in rights and (newest is None or failed or partly),
+        # Tried again only as long as there is something to make it of.
+        "may_make": Right.EXPORT in rights and (newest is None or partly or (failed and _has_stills(camera, of))),
         "may_manage": Right.MANAGE in rights,
     }
 

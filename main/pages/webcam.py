@@ -11,6 +11,7 @@ from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import PermissionDenied
 from django.db import DatabaseError, transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http.request import split_domain_port
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt, ensure_csrf_cookie
@@ -65,6 +66,7 @@ def webcam(request: HttpRequest) -> HttpResponse:
         "seers": seers(own, actor.user_id),
         "form": form if actor.is_owner else None,
         "tls": settings.TLS,
+        "may_film": may_film(request),
         "shown_rates": RATES,
     }
     return render(request, "webcam.html", context)
@@ -72,6 +74,14 @@ def webcam(request: HttpRequest) -> HttpResponse:
 
 RATES = (("0.5", "1 picture every 2 seconds"), ("1", "1 picture a second"), ("2", "2 pictures a second"),
          ("5", "5 pictures a second"), ("10", "10 pictures a second"))  # fmt: skip
+
+
+def may_film(request: HttpRequest) -> bool:
+    """Whether browsers are likely to let this page use a camera; the script has the last word.
+
+    The page is then laid out from the start, so that nothing moves when the script comes.
+    """
+    return request.is_secure() or split_domain_port(request.get_host())[0] in ("localhost", "127.0.0.1", "[::1]")
 
 
 def _let_in(request: HttpRequest, actor: Actor, wanted: dict[str, Any]) -> HttpResponse:
@@ -84,7 +94,8 @@ def _let_in(request: HttpRequest, actor: Actor, wanted: dict[str, Any]) -> HttpR
 @require_safe
 def join(request: HttpRequest) -> HttpResponse:
     """For whoever holds a join link. The secret stands behind the # of the address, which no server is ever told."""
-    return render(request, "webcam_join.html", {"joins": True, "tls": settings.TLS, "shown_rates": RATES})
+    context = {"joins": True, "tls": settings.TLS, "may_film": may_film(request), "shown_rates": RATES}
+    return render(request, "webcam_join.html", context)
 
 
 @csrf_exempt

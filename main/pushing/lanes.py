@@ -137,7 +137,7 @@ class Lane:
                 answer = await self._asked(one.pushed)
                 if not one.answer.done():
                     one.answer.set_result(answer)
-                if answer.code == "engine_down":
+                if answer.code in ("engine_down", "camera_down"):
                     # What waits would learn the same, one time-out after the other.
                     self._answer_all(answer)
             elif self._newest is None:

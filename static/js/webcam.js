@@ -259,6 +259,7 @@ async function reopen() {
 function begin() {
   if (!window.isSecureContext) {
     document.getElementById("webcam-insecure").hidden = false;
+    root.hidden = true;
     return;
   }
   root.hidden = false;
