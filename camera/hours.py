@@ -4,6 +4,7 @@ from pathlib import Path
 
 from django.conf import settings
 from django.db import models
+from django.utils import timezone
 
 from camera import paths
 
@@ -34,7 +35,7 @@ class HourUsage(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.camera_slug} {self.hour:%Y-%m-%d %H} {self.kind}"
+        return f"{self.camera_slug} {timezone.localtime(self.hour):%Y-%m-%d %H:%M} {self.kind}"
 
 
 class TimeLapse(models.Model):

@@ -15,6 +15,8 @@ from camera.access import ANONYMOUS, Actor
 from camera.models import Camera
 
 SPILL = "spill"
+# What every key begins with that is made here, and that nobody can guess.
+PREFIX = "fwc_"
 # Longer ones are not even hashed.
 LONGEST = 200
 
@@ -24,9 +26,14 @@ def digest(secret: str) -> str:
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
 
 
+def guessable(secret: str) -> bool:
+    """Whether it may be a password that somebody chose: tries of these are counted."""
+    return not secret.startswith(PREFIX)
+
+
 def issue(camera: Camera) -> str:
     """A new key for `camera`, to be shown once; the one before stops working."""
-    secret = "fwc_" + secrets.token_urlsafe(32)
+    secret = PREFIX + secrets.token_urlsafe(32)
     camera.key_digest, camera.key_made_at = digest(secret), timezone.now()
     camera.save(update_fields=["key_digest", "key_made_at"])
     return secret

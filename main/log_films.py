@@ -78,6 +78,9 @@ def _stills_url(session: ViewingSession) -> str:
     if session.camera_id is None or session.footage_at is None:
         return ""
     at = timezone.localtime(session.footage_at)
+    if session.footage == ViewingSession.Footage.EVENT:
+        day = at.date().isoformat()
+        return f"{reverse('events')}?{urlencode({'camera': session.camera_slug, 'from': day, 'to': day})}"
     page = reverse("snapshots_day", args=[session.camera_slug, at.date().isoformat()])
     if session.footage == ViewingSession.Footage.TIMELAPSE:
         return f"{page}#timelapse"

@@ -1,4 +1,4 @@
-"""Looking back is seeing too: a row and a log line for what somebody opened or took away, a recording or stills."""
+"""Looking back is seeing too: a row and a log line for what somebody opened or took away: films, stills, pictures."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -7,7 +7,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from camera.models import Camera, Recording, TimeLapse
+from camera.models import Camera, Event, Recording, TimeLapse
 from main.models import LogLine, ViewingSession
 from main.viewings import FUTURE, Visitor, viewing_key
 
@@ -74,6 +74,18 @@ def look_at_timelapse(visitor: Visitor, film: TimeLapse, transport: str) -> View
         film.camera, film.camera_name, film.camera_slug, f"timelapse-{film.pk}", film.begin, same, told,
         Footage.TIMELAPSE, bytes=film.bytes,
     )  # fmt: skip
+    return _look(visitor, seen, transport)
+
+
+def look_at_event(visitor: Visitor, event: Event, at: datetime, transport: str) -> ViewingSession:
+    """As `look_back`, of a picture of an event captured `at`. Pages show many at once: all that somebody sees of one
+    camera's within half an hour is one look, but each event that they take away is told of."""
+    same = Q(camera=event.camera, camera_slug=event.camera_slug, footage=Footage.EVENT)
+    if transport == Transport.EXPORT:
+        same &= Q(footage_at=at)
+    told: dict[str, object] = {"footage": Footage.EVENT.value, "event": event.pk}
+    name = f"event-{event.pk}"
+    seen = Seen(event.camera, event.camera_name, event.camera_slug, name, at, same, told, Footage.EVENT)
     return _look(visitor, seen, transport)
 
 

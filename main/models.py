@@ -114,6 +114,7 @@ class ViewingSession(models.Model):
         RECORDING = "", "a recording"
         STILLS = "stills", "stills"
         TIMELAPSE = "timelapse", "a time-lapse"
+        EVENT = "event", "a picture of an event"
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="viewings")
     user_name = models.CharField(max_length=150)

@@ -14,6 +14,7 @@ from camera.live.feed import Bell
 from main.actors import Login
 from main.feeding import DISABLED, LOGGED_OUT, Feeder, RefusedError, admit, ask_again, link_login
 from main.handshake import CLOSED_FAILED, CLOSED_LOGGED_OUT, CLOSED_TOO_LONG, greet_anybody, number
+from main.pushing.lanes import current_lanes
 from main.pushing.picture import Answer
 from main.watchers import in_thread
 from main.webcam_frames import MOST_FPS, Pace, send_frame
@@ -43,6 +44,7 @@ class WebcamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     # Who sends as which camera in this process: there is one at a time.
     senders: ClassVar[dict[int, "WebcamConsumer"]] = {}
+    farewells: ClassVar[set[asyncio.Task[None]]] = set()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         self.login = Login()
@@ -94,6 +96,10 @@ class WebcamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
                 task.cancel()
         if self.feeder is not None and self.senders.get(self.feeder.camera) is self:
             del self.senders[self.feeder.camera]
+            # The camera is offline at once, not when its silence has been noticed.
+            leaving = asyncio.create_task(current_lanes().leave(self.feeder.camera), name="webcam-left")
+            self.farewells.add(leaving)
+            leaving.add_done_callback(self.farewells.discard)
 
     # What comes in
 

@@ -1,5 +1,6 @@
 """Django's settings; the only reader of the environment. docs/settings.md explains every variable."""
 
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -67,10 +68,12 @@ INSTALLED_APPS = [
     "ninja",
 ]
 MIDDLEWARE = [
-    "main.proxy_check.ProxyCheck",
-    "django.middleware.security.SecurityMiddleware",
+    # What these three add stands on every reply, redirects to https included.
     "csp.middleware.CSPMiddleware",
     "main.middleware.PrivateReplies",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "main.proxy_check.ProxyCheck",
+    "django.middleware.security.SecurityMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -78,7 +81,6 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "main.middleware.HouseTime",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
 ]
 ROOT_URLCONF = "surveillance.urls"
@@ -145,6 +147,8 @@ else:
         SECURE_REDIRECT_EXEMPT += [r"^tls/(ca\.(crt|cer))?$"]
         # A name in a home network is not for ever the same machine's, and other programs on it may speak plain http.
         SECURE_HSTS_SECONDS = 60 * 60 * 24 * 7
+        SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = False
+        SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [NONE],
@@ -175,14 +179,26 @@ LOGGING: dict[str, Any] = {
     "formatters": {
         "line": {"()": "camera.redact.RedactingFormatter", "format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}
     },
+    # What is away for a moment (a camera, the engine, a stopped stream) answers 503 as a matter of course.
+    "filters": {
+        "not_503": {
+            "()": "django.utils.log.CallbackFilter",
+            "callback": lambda record: getattr(record, "status_code", 0) != HTTPStatus.SERVICE_UNAVAILABLE,
+        },
+        # A download breaks off where a right or the file is gone: the reader sees that the connection is cut.
+        "not_cut": {
+            "()": "django.utils.log.CallbackFilter",
+            "callback": lambda record: not (record.exc_info and record.exc_info[0].__name__ == "NoFileError"),
+        },
+    },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
     "loggers": {
         "django.server": {"level": "WARNING"},
-        "django.request": {"level": "ERROR"},
+        "django.request": {"level": "ERROR", "filters": ["not_503"]},
         # Every scanner asks by odd names; main.pages.errors tells of it in one line instead of a traceback.
         "django.security.DisallowedHost": {"level": "CRITICAL"},
         # uvicorn tells of each socket that comes and goes under this name.
-        "uvicorn.error": {"level": "WARNING"},
+        "uvicorn.error": {"level": "WARNING", "filters": ["not_cut"]},
     },
 }

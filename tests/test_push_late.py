@@ -88,9 +88,9 @@ def test_another_size_begins_another(desk: Desk) -> None:
 
 
 def test_a_film_lasts_five_minutes_at_most(desk: Desk) -> None:
-    send(desk, *range(0, int(LONGEST) + 40, 20))
+    send(desk, *range(0, int(LONGEST) + 20, 10))
     over(desk)
-    assert [one.started_at - THEN for one in desk.heard(RecordingOpened)] == [0, LONGEST + 20]
+    assert [one.started_at - THEN for one in desk.heard(RecordingOpened)] == [0, LONGEST + 10]
     assert [round(one.seconds) for one in desk.heard(RecordingClosed)] == [LONGEST, 0]
 
 

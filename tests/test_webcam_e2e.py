@@ -137,7 +137,7 @@ def test_start_see_it_live_and_stop(house: RealHouse, token: str, bob: Page) -> 
     bob.get_by_role("button", name="Stop").click()
     expect(bob.locator("#webcam-say")).to_contain_text("Stopped.")
     assert count(bob, "sent") - sent < 60 and bob.evaluate("document.querySelector('video').srcObject === null")
-    wait_for(lambda: state(house, token, "webcam-bob") == "offline", 14, "the end")
+    wait_for(lambda: state(house, token, "webcam-bob") == "offline", 5, "the end")
 
 
 def test_a_closed_tab_is_offline_within_ten_seconds(house: RealHouse, token: str, bob: Page) -> None:
@@ -145,11 +145,11 @@ def test_a_closed_tab_is_offline_within_ten_seconds(house: RealHouse, token: str
     wait_for(lambda: online(house, token, "webcam-bob"), 15, "the camera")
     expect(bob.locator("#webcam-say")).to_contain_text("1 picture a second")
     wait_for(lambda: count(bob, "taken") >= 2, 10, "pictures that were taken")
-    # From the newest picture on, which may be a second older than the closing.
     began = time.monotonic()
     bob.close()
-    wait_for(lambda: state(house, token, "webcam-bob") == "offline", 12, "the end")
-    assert 7 < time.monotonic() - began < 11
+    wait_for(lambda: state(house, token, "webcam-bob") == "offline", 10, "the end")
+    # The house hears of it: it need not notice by itself that nothing comes any more.
+    assert time.monotonic() - began < 5
 
 
 def test_the_capture_time_is_the_browsers_by_the_houses_clock(house: RealHouse, token: str, browser: Browser) -> None:

@@ -148,3 +148,10 @@ def test_an_odd_form_makes_nothing(data: dict[str, str], client_of: ClientOf, al
     reply = client_of(alice).post("/webcam/", data)
     assert reply.status_code == 200 and "Nothing was saved" in text(reply)
     assert not Camera.objects.exists() and not JoinLink.objects.exists()
+
+
+def test_who_cannot_switch_https_on_is_told_whom_to_ask(client_of: ClientOf, alice: User, bob: User) -> None:
+    own = Camera.objects.create(name="Webcam of bob", slug="webcam-bob", kind="push", keeper=bob, webcam=True)
+    for user, words in ((bob, "Ask an owner of the house to switch it on"), (alice, "Switch it on (TLS=local)")):
+        assert words in text(client_of(user).post(f"/cameras/{own.slug}/links/", {"hours": "24"}))
+    assert "About the connection of this house" in text(client_of(bob).get("/webcam/"))

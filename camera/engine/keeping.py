@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from camera.engine.deletion import Deletion
 from camera.engine.disk import Disk
+from camera.engine.leftovers import Leftovers
 from camera.engine.playable import PlayableCopies
 from camera.engine.retention import Retention
 from camera.engine.timelapse import TimeLapses
@@ -21,10 +22,13 @@ class Keeping:
         self._copies = PlayableCopies()
         self._films = TimeLapses()
         self._usage = Usage(self._deletion)
+        self._leftovers = Leftovers()
 
     def jobs(self) -> list[Callable[[], object]]:
         """Each to be called once a second, and none of them by another thread."""
-        return [self._watch_disks, self._copies, self._films, self._deletion, self.retention, self._usage]
+        return [
+            self._watch_disks, self._copies, self._films, self._deletion, self.retention, self._usage, self._leftovers,
+        ]  # fmt: skip
 
     def stop(self) -> None:
         """End the copy and the time-lapse that are being made; call it when the rows thread has ended."""

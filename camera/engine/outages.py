@@ -31,6 +31,7 @@ START_GRACE = 60.0
 SELDOM, SELDOM_LEAST, SELDOM_MOST = 15.0, 30.0, 3600.0
 # The last picture tells when a camera went if it is no older than this. Seconds.
 _LAST_PICTURE = 60.0
+NOTHING_SENT = "no pictures are being sent"
 KEEPS_FAILING = "the program that reads the camera keeps failing"
 # Shorter words where the usual ones are too long for a label.
 LABELS: dict[str, str] = REASON_TEXT | {
@@ -175,7 +176,8 @@ class Outages:
             line.due, line.left_at = due, heard.at
         elif line.due is not None:
             line.due = min(line.due, due)
-        line.label = KEEPS_FAILING if state.state == StateName.CONNECTING else LABELS[str(state.reason)]
+        words = NOTHING_SENT if heard.waited else LABELS[str(state.reason)]
+        line.label = KEEPS_FAILING if state.state == StateName.CONNECTING else words
 
     def _begin(self, camera: int, went: float, label: str) -> int | None:
         row = Camera.objects.filter(pk=camera, webcam=False).first()

@@ -204,7 +204,7 @@ class Flagged:
             return refusal(BAD_IMAGE)
         if push.late:
             return self._late.refusal()
-        return None if self._inbox.put(push) else refusal(BUSY)
+        return None if push.overtaken or self._inbox.put(push) else refusal(BUSY)
 
     def _keep(self, job: _Job, turn: Turn) -> None:
         """Write and report it. Raises OSError or UnsafePathError."""

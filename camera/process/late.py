@@ -22,8 +22,8 @@ logger = logging.getLogger(__name__)
 # Pictures that wait to be written: so much may come at once. They are promised to be kept.
 MOST_WAITING = 32
 MOST_BYTES = 48 * 1024 * 1024
-# Between two pictures of one file lies so much at most, by their capture times. Seconds.
-LARGEST_GAP = 30.0
+# Between two pictures of one file lies so much at most by their capture times; a camera is offline after that. Seconds.
+LARGEST_GAP = 10.0
 # One file holds so much at most. Seconds.
 LONGEST = 300.0
 # A file is closed when nothing more comes for so long. Seconds.

@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from camera.packets import Packet
@@ -17,23 +18,35 @@ _LATEST = 2.5e11
 _WORD = re.compile(r"[^\x00-\x1f\x7f]{0,100}")
 # Capture times in whole seconds: pictures of the same second are told apart by this, or by when they came. Seconds.
 LEAST_STEP = 0.001
+# So long an older picture than the newest is one that was sent again. Seconds.
+OVERTAKEN_FOR = 2.0
 
 
 class Pushes:
-    """`take` is called by the main loop's thread alone, and waits for nothing."""
+    """`take` is called by the main loop's thread alone, and waits for nothing. A picture that a newer one has overtaken
+    (its sender tried again) is not shown or filmed any more; a flagged one is still kept."""
 
     def __init__(self, inbox: Inbox, flagged: Flagged, late: Late, clock: Callable[[], float] = time.monotonic) -> None:
         self._inbox, self._flagged, self._late, self._clock = inbox, flagged, late, clock
         self._spread = Spread()
+        # The newest live picture's capture time, and when it came (monotonic).
+        self._newest, self._came = float("-inf"), float("-inf")
 
     def take(self, body: object, payload: bytes, deadline: float, answer: Answer) -> None:
         """One picture and what is known of it. `answer` is called exactly once, from any thread, now or later; nobody
-        waits for it after `deadline` (seconds since the epoch)."""
+        waits for it after `deadline` (seconds since the epoch). With `over` in the body there is no picture: the
+        sender has stopped."""
+        if isinstance(body, dict) and body.get("over") is True:
+            self._inbox.leave()
+            answer(taken())
+            return
         try:
             push = read(body, payload, self._spread, self._clock())
         except ValueError as error:
             answer(refusal(BAD_IMAGE, f"This is not a picture Fairwatch can take: {error}."))
             return
+        if not push.late and self._is_overtaken(push.packet.captured_at):
+            push = replace(push, overtaken=True)
         if push.kind:
             self._flagged.put(push, deadline, answer)
         else:
@@ -45,7 +58,15 @@ class Pushes:
     def _unflagged(self, push: Push) -> Body:
         if push.late:
             return self._late.offer(push) or taken()
-        return taken() if self._inbox.put(push) else refusal(BUSY)
+        return taken() if push.overtaken or self._inbox.put(push) else refusal(BUSY)
+
+    def _is_overtaken(self, captured_at: float) -> bool:
+        """A sender whose clock was set back is believed after a moment in which nothing newer has come."""
+        now = self._clock()
+        if captured_at < self._newest and now - self._came < OVERTAKEN_FOR:
+            return True
+        self._newest, self._came = captured_at, now
+        return False
 
 
 class Spread:

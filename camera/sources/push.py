@@ -16,7 +16,8 @@ MOST_BYTES = 48 * 1024 * 1024
 @dataclass(frozen=True, slots=True)
 class Push:
     """A picture that was sent here; its size is that of its SOF marker. `late`: from a time when its sender had no
-    line; `kind`: what the sender saw ("spill", "motion" …), or ""; `sender_id`: what it calls that event, or ""."""
+    line; `kind`: what the sender saw ("spill", "motion" …), or ""; `sender_id`: what it calls that event, or "";
+    `overtaken`: a newer one has been shown already."""
 
     packet: Packet
     width: int
@@ -24,6 +25,7 @@ class Push:
     late: bool = False
     kind: str = ""
     sender_id: str = ""
+    overtaken: bool = False
 
 
 class Inbox:
@@ -33,7 +35,7 @@ class Inbox:
         self._changed = threading.Condition()
         self._waiting: deque[Push] = deque()
         self._bytes = 0
-        self._closed = False
+        self._closed = self._has_left = False
         # Nothing has come for so long that this has been told: the next opening waits as long as it takes.
         self.is_silent = False
 
@@ -45,19 +47,28 @@ class Inbox:
                 return False
             self._waiting.append(push)
             self._bytes += size
+            self._has_left = False
             self._changed.notify()
         return True
 
     def take(self, seconds: float | None) -> Push | None:
-        """The next picture, None when none comes in `seconds` (None: as long as it takes) or the inbox is closed."""
+        """The next picture, None when none comes in `seconds` (None: as long as it takes), its sender has left or the
+        inbox is closed."""
         with self._changed:
-            self._changed.wait_for(lambda: self._waiting or self._closed, seconds)
+            self._changed.wait_for(lambda: self._waiting or self._closed or self._has_left, seconds)
             if self._closed or not self._waiting:
+                self._has_left = False
                 return None
             push = self._waiting.popleft()
             self._bytes -= len(push.packet.data)
         self.is_silent = False
         return push
+
+    def leave(self) -> None:
+        """The sender says that nothing more will come: that need not be waited for."""
+        with self._changed:
+            self._has_left = not self.is_silent
+            self._changed.notify()
 
     def close(self) -> None:
         """End every wait, now and from now on."""

@@ -106,7 +106,9 @@ class Sender:
             raise RefusedError(f"the address or the key cannot be right: {error}") from None
         except requests.RequestException as error:
             self.offline = True
-            self._pause(2, f"no line: {type(error).__name__}")
+            unknown = isinstance(error, requests.exceptions.SSLError)
+            hint = " (set REQUESTS_CA_BUNDLE to the certificate from the house's page /tls/)" if unknown else ""
+            self._pause(2, f"no line: {type(error).__name__}{hint}")
             return False
         self.offline = reply.status_code >= 500
         if reply.status_code == 202:

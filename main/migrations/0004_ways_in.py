@@ -27,7 +27,12 @@ class Migration(migrations.Migration):
             name="footage",
             field=models.CharField(
                 blank=True,
-                choices=[("", "a recording"), ("stills", "stills"), ("timelapse", "a time-lapse")],
+                choices=[
+                    ("", "a recording"),
+                    ("stills", "stills"),
+                    ("timelapse", "a time-lapse"),
+                    ("event", "a picture of an event"),
+                ],
                 default="",
                 max_length=10,
             ),

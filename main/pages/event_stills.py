@@ -1,6 +1,7 @@
 """The pictures of an event that its sender flagged: those a page shows, and each of them by itself."""
 
 import logging
+from datetime import datetime
 
 from asgiref.sync import sync_to_async
 from django.contrib.auth.decorators import login_not_required
@@ -10,9 +11,11 @@ from django.http.response import HttpResponseBase
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from camera.access import event_for
+from camera.access import Actor, event_for
 from camera.models import Event, EventStill, Right
 from camera.paths import UnsafePathError
+from main import lookbacks, viewings
+from main.actors import Login
 from main.pages.files import PICTURE, unauthorised
 from main.programs import TooManyWrongKeysError, program_actor
 from main.serving.ranges import NoFileError, StoredFile, file_reply
@@ -34,9 +37,16 @@ async def still(request: HttpRequest, pk: int) -> HttpResponseBase:
     return await sync_to_async(_still)(request, pk)
 
 
+def noted(request: HttpRequest, actor: Actor, login: Login, event: Event, at: datetime) -> None:
+    """Let the log tell that somebody has been sent a picture of `event`, captured `at`."""
+    transport = lookbacks.Transport.EXPORT if request.GET.get("download") == "1" else lookbacks.Transport.PLAYBACK
+    if request.method == "GET" and event.camera is not None:
+        lookbacks.look_at_event(viewings.visitor_of(request, actor, login), event, at, transport)
+
+
 def _still(request: HttpRequest, pk: int) -> HttpResponseBase:
     try:
-        actor, _ = program_actor(request)
+        actor, login = program_actor(request)
     except TooManyWrongKeysError as error:
         return error.reply()
     if not actor.is_known:
@@ -50,7 +60,9 @@ def _still(request: HttpRequest, pk: int) -> HttpResponseBase:
         event_for(actor, found.event_id, Right.EXPORT)
     name = f"{event.camera_slug or 'house'} {event.kind} {timezone.localtime(found.captured_at):%Y-%m-%d %H-%M-%S}.jpg"
     try:
-        return file_reply(request, StoredFile(found.path, PICTURE, name=name, attachment=take_away))
+        reply = file_reply(request, StoredFile(found.path, PICTURE, name=name, attachment=take_away))
+        noted(request, actor, login, event, found.captured_at)
+        return reply
     except (UnsafePathError, NoFileError) as error:
         logger.warning("flagged picture %d of event %d cannot be sent: %s", pk, event.pk, error)
         raise Http404("There is no such picture.") from None

@@ -24,7 +24,7 @@ from main.actors import session_actor, stream_actor
 from main.event_filter import EventFilter, after, cursor, url
 from main.pages.context import ALARMS
 from main.pages.errors import post_only
-from main.pages.event_stills import stills_of
+from main.pages.event_stills import noted, stills_of
 from main.pages.files import PICTURE, unauthorised
 from main.pages.logs import Chip, day_words
 from main.serving.ranges import NoFileError, StoredFile, file_reply
@@ -111,7 +111,7 @@ async def image(request: HttpRequest, pk: int) -> HttpResponseBase:
 
 
 def _image(request: HttpRequest, pk: int) -> HttpResponseBase:
-    actor, _ = stream_actor(request)
+    actor, login = stream_actor(request)
     if not actor.is_known:
         return unauthorised()
     take_away = request.GET.get("download") == "1"
@@ -124,7 +124,9 @@ def _image(request: HttpRequest, pk: int) -> HttpResponseBase:
         name = (
             f"{found.camera_slug or 'house'} {found.kind} {timezone.localtime(found.started_at):%Y-%m-%d %H-%M-%S}.jpg"
         )
-        return file_reply(request, StoredFile(path, PICTURE, name=name, attachment=take_away))
+        reply = file_reply(request, StoredFile(path, PICTURE, name=name, attachment=take_away))
+        noted(request, actor, login, found, found.started_at)
+        return reply
     except (UnsafePathError, NoFileError) as error:
         if found.image:
             logger.warning("the picture of event %d cannot be sent: %s", pk, error)

@@ -94,6 +94,9 @@ def sentence(session: ViewingSession, reader: int | None = None, *, recorded: bo
 def _stills_verb(session: ViewingSession) -> str:
     """«looked at stills of», «took away the time-lapse of»."""
     film = session.footage == ViewingSession.Footage.TIMELAPSE
+    if session.footage == ViewingSession.Footage.EVENT:
+        looked = session.transport == ViewingSession.Transport.PLAYBACK
+        return "looked at pictures of events of" if looked else "took away a picture of an event of"
     if session.transport == ViewingSession.Transport.PLAYBACK:
         return "watched the time-lapse of" if film else "looked at stills of"
     if film:
@@ -104,6 +107,9 @@ def _stills_verb(session: ViewingSession) -> str:
 def _stills_of(session: ViewingSession) -> str:
     """Which ones: a day, or the time that was looked at."""
     if not session.footage or session.footage_at is None:
+        return ""
+    if session.footage == ViewingSession.Footage.EVENT and session.transport == ViewingSession.Transport.PLAYBACK:
+        # As many as the page showed, of any time.
         return ""
     return day_words(session.footage_at) if _is_day(session) else moment_words(session.footage_at)
 

@@ -27,8 +27,9 @@ logger = logging.getLogger(__name__)
 MOST_FLAGGED = 4
 MOST_LATE = 4
 # Bodies of one camera that are read at the same time.
-MOST_READING = 4
+MOST_READING = 8
 ENGINE_SECONDS = 5.0
+LEAVE_SECONDS = 2.0
 # The engine's codes and what they are in HTTP.
 # A camera that it does not know (yet), and that has a key, was added or deleted a moment ago.
 STATUSES = {"bad_image": 400, "busy": 429, "disk": 503, "camera_down": 503, "disabled": 503, "not_found": 503}
@@ -228,6 +229,11 @@ class Lanes:
         }
         reply, _ = await self._commands.ask("frame", body, pushed.data, ENGINE_SECONDS)
         return understood(reply, pushed)
+
+    async def leave(self, camera: int) -> None:
+        """Nobody sends as that camera any more. When the engine does not hear of it, it will notice."""
+        with suppress(EngineDownError):
+            await self._commands.ask("frame", {"camera": camera, "over": True}, seconds=LEAVE_SECONDS)
 
     async def stop(self) -> None:
         """Nothing happens in another event loop than the one it runs in."""

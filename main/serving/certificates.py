@@ -6,6 +6,7 @@ readable by this user alone and never served.
 
 import fcntl
 import ipaddress
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -17,6 +18,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+logger = logging.getLogger(__name__)
 
 AUTHORITY_DAYS = 3650
 # Phones and browsers refuse server certificates that are valid for more than 397 days.
@@ -139,10 +142,15 @@ def _authority(file: Path, key_file: Path) -> tuple[x509.Certificate, ec.Ellipti
     pair = _load(file, key_file)
     if pair is not None and _is_authority(pair[0]):
         return pair
-    for old in (file, key_file):
+    put_aside = [old for old in (file, key_file) if old.exists()]
+    for old in put_aside:
         # Somebody may have put it there with care.
-        if old.exists():
-            old.replace(old.with_name(old.name + ".replaced"))
+        old.replace(old.with_name(old.name + ".replaced"))
+    if put_aside:
+        logger.error(
+            "the certificate authority in %s cannot be used any more and a new one was made: every device has to "
+            "trust it anew (the old files are called ….replaced)", file.parent,
+        )  # fmt: skip
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"Fairwatch house authority {os.urandom(3).hex()}")])
     now = datetime.now(UTC)

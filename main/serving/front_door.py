@@ -19,7 +19,8 @@ TLS_BEGINS = 22
 # Who has said nothing by then is sent away; as long as for the head of a request (see patience.py).
 FIRST_BYTE_SECONDS = 20.0
 HANDSHAKE_SECONDS = 20.0
-# Connections whose first byte has not come yet; one more takes the place of none, it is closed.
+# Connections that are not let in yet. With one more the oldest is closed: whoever means it begins at once, and must not
+# be kept out by those who stay silent, however many.
 MOST_WAITING = 300
 # Again after an accept that failed, mostly for want of file descriptors.
 PAUSE_SECONDS = 0.5
@@ -41,7 +42,8 @@ class FrontDoor:
         self._context = context
         self._protocol = protocol
         self._certificates = certificates
-        self._waiting: set[asyncio.Task[None]] = set()
+        # In the order they came; the values mean nothing.
+        self._waiting: dict[asyncio.Task[None], None] = {}
         sock.setblocking(False)
         self._tasks = [asyncio.ensure_future(self._take()), asyncio.ensure_future(self._keep_renewed())]
 
@@ -62,11 +64,12 @@ class FrontDoor:
                 await asyncio.sleep(PAUSE_SECONDS)
                 continue
             if len(self._waiting) >= MOST_WAITING:
-                connection.close()
-                continue
+                oldest = next(iter(self._waiting))
+                del self._waiting[oldest]
+                oldest.cancel()
             task = asyncio.ensure_future(self._let_in(connection))
-            self._waiting.add(task)
-            task.add_done_callback(self._waiting.discard)
+            self._waiting[task] = None
+            task.add_done_callback(lambda done: self._waiting.pop(done, None))
 
     async def _let_in(self, connection: socket.socket) -> None:
         try:

@@ -1,4 +1,4 @@
-"""HTTP for those who send their requests in reasonable time."""
+"""HTTP for those who send their requests in reasonable time, and with heads of reasonable length."""
 
 import asyncio
 from typing import Any
@@ -6,19 +6,31 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 HEAD_SECONDS = 20.0
+# Of a head that is not complete; the parser keeps all of it in memory.
+HEAD_BYTES = 64 * 1024
+_TOO_LONG = b"HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 
 
 class PatientProtocol(HttpToolsProtocol):
-    """uvicorn's protocol, which waits for ever for the rest of a request's head; this one gives up.
+    """uvicorn's protocol, which waits for ever for the rest of a request's head, however long; this one gives up.
 
     Connections that are opened and left half-said would otherwise take the places of those who have something to say.
     """
 
     _head_timer: asyncio.TimerHandle | None = None
+    _head_bytes = 0
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
         self._await_head()
+
+    def data_received(self, data: bytes) -> None:
+        # What follows a head in the same piece is set to nothing again by its end.
+        self._head_bytes += len(data) if self._head_timer is not None else 0
+        super().data_received(data)
+        if self._head_timer is not None and self._head_bytes > HEAD_BYTES and not self.transport.is_closing():
+            self.transport.write(_TOO_LONG)
+            self.transport.close()
 
     def on_message_begin(self) -> None:
         self._await_head()
@@ -37,6 +49,7 @@ class PatientProtocol(HttpToolsProtocol):
             self._head_timer = self.loop.call_later(HEAD_SECONDS, self._give_up)
 
     def _head_came(self) -> None:
+        self._head_bytes = 0
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
