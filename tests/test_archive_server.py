@@ -20,6 +20,8 @@ from tests.archive_cast import BODY, filed
 from tests.house import wait_for
 from tests.live_house import Web, cookie_of
 
+pytestmark = pytest.mark.slow
+
 LARGE = 300 * 1024 * 1024
 
 

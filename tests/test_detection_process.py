@@ -20,6 +20,8 @@ from camera.reports import EventSeen, parse
 from tests.motion_scenes import Grey, Yard, coloured
 from tests.peers import clips
 
+pytestmark = pytest.mark.slow
+
 START = 1_800_000_000.0
 FPS = 10
 

@@ -26,6 +26,8 @@ from tests.peers.http_camera import HttpCamera, Visit, http_camera, multipart, s
 from tests.peers.hub import Hub, probe
 from tests.peers.rtsp import fake_camera, gstreamer, liar
 
+pytestmark = pytest.mark.slow
+
 QUICK = Timeouts(resolve=1, connect=1, open=1, silence=1)
 PATTERN = SourceConfig("pattern")
 

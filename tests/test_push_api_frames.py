@@ -18,7 +18,7 @@ from main.pushing.door import PushDoor
 from tests.house import wait_for
 from tests.push_house import JPEG, PushHouse, jpeg, posted, push_house
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture

@@ -20,6 +20,8 @@ from main.pushing.picture import BadPictureError
 from tests.conftest import shared_file
 from tests.push_house import JPEG, PushHouse, jpeg, push_house
 
+pytestmark = pytest.mark.slow
+
 
 def other(form: str) -> bytes:
     out = BytesIO()

@@ -14,7 +14,7 @@ from camera import keys
 from tests.house import BASE, wait_for
 from tests.push_house import TAKEN, PushHouse, jpeg, push_house
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 SENDERS = BASE / "docs" / "senders"
 Start = Callable[..., "subprocess.Popen[str]"]
 

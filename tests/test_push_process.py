@@ -18,6 +18,8 @@ from tests.peers import clips
 from tests.peers.hub import Hub
 from tests.push_kit import told
 
+pytestmark = pytest.mark.slow
+
 PUSH = SourceConfig("push")
 
 

@@ -19,6 +19,8 @@ from tests.peers import clips
 from tests.peers.hub import Hub
 from tests.peers.rtsp import gstreamer
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def hub(tmp_path: Path) -> Iterator[Hub]:

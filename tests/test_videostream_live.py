@@ -24,7 +24,7 @@ from tests.house import BASE, free_port, wait_for
 from tests.live_house import DOT, Voice, Web, cookie_of, read_part
 from tests.spill_cast import PASSWORD, spill_camera
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 KEY = {"X-Camera-Auth": PASSWORD}
 
 

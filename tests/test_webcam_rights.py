@@ -22,7 +22,7 @@ from tests.live_house import Web, cookie_of
 from tests.webcam_kit import JPEG, PlayedLane, closing, error, heard, lane, say, send
 
 __all__ = ["lane"]
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 PATH = "/ws/webcam/"
 
 

@@ -69,6 +69,7 @@ CASES = {
 OWN = {"none": (None, None), "days": (3, None), "bytes": (None, 9.0), "both": (4, 5.0), "longer": (300, None)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("own", OWN)
 @pytest.mark.parametrize("case", CASES)
 def test_what_is_told_is_what_retention_takes(

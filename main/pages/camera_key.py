@@ -27,6 +27,10 @@ def key(request: HttpRequest, slug: str) -> HttpResponse:
         raise Http404("Only a camera that sends its pictures itself has a key.")
     action = request.POST.get("action")
     if action == "new":
+        if request.POST.get("instead_of", made_at(camera)) != made_at(camera):
+            # The page that shows the key was loaded again, which sends the form before it again.
+            messages.warning(request, "A key was made already, and is shown once. Make a new one if it is lost.")
+            return redirect("camera", slug)
         return show_new_key(request, actor, camera)
     if action == "revoke":
         _revoke(request, actor, camera)
@@ -58,6 +62,11 @@ def show_new_key(request: HttpRequest, actor: Actor, camera: Camera, *, is_new: 
     # The page before this one is a form; going back to this one must not show the key again.
     response["Cache-Control"] = "no-store"
     return response
+
+
+def made_at(camera: Camera) -> str:
+    """Names the key there is, for the form that asks for another."""
+    return camera.key_made_at.isoformat() if camera.key_made_at else ""
 
 
 def opens_with_password(camera: Camera) -> bool:

@@ -18,7 +18,7 @@ from main.actors import session_actor
 from main.camera_changes import KeptRecordingsError, delete_camera, save_camera
 from main.forms import CameraForm, grants_of
 from main.models import ViewingSession
-from main.pages.camera_key import opens_with_password, show_new_key
+from main.pages.camera_key import made_at, opens_with_password, show_new_key
 from main.pages.errors import post_only
 from main.pages.source_hints import hints
 from main.try_source import Outcome, try_source
@@ -151,6 +151,7 @@ def _form_page(request: HttpRequest, form: CameraForm, outcome: Outcome | None =
         "may_watch": bool(slug) and Camera.objects.allowed(form.actor, Right.WATCH).filter(slug=slug).exists(),
         "hints": hints(form.actor),
         "with_password": opens_with_password(form.instance),
+        "key_made_at": made_at(form.instance),
     }
     return render(request, "camera_form.html", context)
 

@@ -14,6 +14,9 @@ export class Camera {
     this.#on = on;
   }
 
+  /** Whether the device gave no pictures when it was last asked for one. */
+  get paused() { return this.#paused; }
+
   get running() { return this.#stream !== null; }
 
   /** Open a camera: `which` is "environment", "user" or a device's id. Throws what getUserMedia throws. */

@@ -130,8 +130,11 @@ function newLine() {
       taken += more;
       if (more) {
         answered = "Pictures are taken";
-        trouble("");
-        if (stage.dataset.state !== "sending") tellSending();
+        // The answer to an earlier picture may come when the camera has been paused since.
+        if (!camera.paused) {
+          trouble("");
+          if (stage.dataset.state !== "sending") tellSending();
+        }
       }
       if (newRate !== houseRate) {
         houseRate = newRate;

@@ -56,6 +56,18 @@ def test_a_new_key_ends_the_old_one(client_of: ClientOf, bob: User, pier: Camera
     ]  # fmt: skip
 
 
+def test_the_page_with_the_key_loaded_again_makes_no_other_one(client_of: ClientOf, bob: User, pier: Camera) -> None:
+    client = client_of(bob)
+    form = {"action": "new", "instead_of": ""}
+    assert 'name="instead_of" value=""' in client.get("/cameras/pier/").content.decode()
+    secret = KEY.findall(client.post("/cameras/pier/key/", form).content.decode())[0]
+    again = client.post("/cameras/pier/key/", form, follow=True).content.decode()
+    assert "A key was made already" in again and not KEY.findall(again)
+    assert keys.actor_of(secret).camera == pier.pk
+    pier.refresh_from_db()
+    assert f'name="instead_of" value="{pier.key_made_at.isoformat()}"' in client.get("/cameras/pier/").content.decode()
+
+
 def test_a_key_is_revoked(client_of: ClientOf, bob: User, pier: Camera) -> None:
     secret = keys.issue(pier)
     reply = client_of(bob).post("/cameras/pier/key/", {"action": "revoke"}, follow=True)
