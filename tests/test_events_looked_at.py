@@ -1,4 +1,4 @@
-"""Whoever is sent a picture of an event stands in the log: once for what a page shows, and for each that is taken away."""
+"""Whoever is sent a picture of an event stands in the log: once for what a page shows, once for each taken away."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
