@@ -159,6 +159,7 @@ def test_pages_go_on_where_the_last_ended_whatever_comes_meanwhile(
 
 
 @pytest.mark.parametrize("path", ["events", "recordings", "viewings"])
+@pytest.mark.usefixtures("zone_held")
 def test_the_number_of_queries_does_not_grow(path: str, client_of: ClientOf, alice: User, yard: Camera) -> None:
     client = client_of(alice)
 

@@ -133,6 +133,7 @@ def test_older_pages_go_on_where_the_last_ended(client_of: ClientOf, alice: User
     assert seen == [row.pk for row in reversed(rows)]
 
 
+@pytest.mark.usefixtures("zone_held")
 def test_ten_thousand_events_cost_no_more_queries_than_one(
     client_of: ClientOf, alice: User, bob: User, bob_looks_back: Grant, yard: Camera
 ) -> None:

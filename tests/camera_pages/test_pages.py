@@ -53,6 +53,7 @@ def test_the_list_says_state_kind_and_keeper_in_words(
     assert "the recording engine is not running" in page
 
 
+@pytest.mark.usefixtures("zone_held")
 def test_the_list_takes_the_same_number_of_queries_for_many(client_of: ClientOf, bob: User, door: Camera) -> None:
     client = client_of(bob)
     client.get("/cameras/")
