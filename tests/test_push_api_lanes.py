@@ -5,7 +5,8 @@ from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
 
 from camera.commands import EngineDownError
-from main.pushing.lanes import MOST_FLAGGED, MOST_LATE, MOST_READING, Lane, understood
+from main.pushing.engine_words import understood
+from main.pushing.lanes import MOST_FLAGGED, MOST_LATE, MOST_READING, Lane
 from main.pushing.picture import Answer, Pushed
 from tests.push_house import JPEG
 

@@ -12,7 +12,6 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any
 
 import zmq.asyncio
 from django.conf import settings
@@ -21,6 +20,7 @@ from camera import bus
 from camera.commands import AsyncCommands, EngineDownError
 from camera.live.hub import current_hub, running_hub
 from camera.packets import Reason
+from main.pushing.engine_words import closing, engine_down, understood
 from main.pushing.picture import Answer, Pushed
 
 logger = logging.getLogger(__name__)
@@ -30,13 +30,8 @@ MOST_LATE = 4
 MOST_READING = 8
 ENGINE_SECONDS = 5.0
 LEAVE_SECONDS = 2.0
-# The engine's codes and what they are in HTTP.
-# A camera that it does not know (yet), and that has a key, was added or deleted a moment ago.
-STATUSES = {"bad_image": 400, "busy": 429, "disk": 503, "camera_down": 503, "disabled": 503, "not_found": 503}
 TOO_FAST = "More pictures than this camera takes: send at most {rate:g} a second. The newest one is kept."
 FULL = "This camera's pictures come faster than they can be kept. Send this one again in a moment."
-ENGINE_DOWN = "The engine does not answer; the picture was not taken. Try again in a few seconds."
-CLOSING = "Fairwatch is being restarted. Try again in a few seconds."
 NO_CAMERA = 0
 Ask = Callable[[int, Pushed], Awaitable[Answer]]
 
@@ -244,29 +239,6 @@ class Lanes:
         self._commands.close()
         self._context.term()
         _forget(self)
-
-
-def understood(reply: dict[str, Any], pushed: Pushed) -> Answer:
-    """The engine's reply as an answer to the sender. Raises EngineDownError for one that cannot be read."""
-    rate = float(settings.PUSH_FPS)
-    if reply.get("ok") is True:
-        return Answer(202, rate=rate, event=str(reply.get("event") or "")[:40], late=pushed.late)
-    code, error = reply.get("code"), reply.get("error")
-    status = STATUSES.get(code) if isinstance(code, str) else None
-    if status is None or not isinstance(error, str):
-        raise EngineDownError("the engine's answer to a picture cannot be read")
-    told = {"busy": "too_many_requests", "disabled": "camera_disabled", "not_found": "camera_down"}.get(
-        str(code), str(code)
-    )
-    return Answer(status, told, error[:300], rate, retry_after={429: 1, 503: 5}.get(status, 0))
-
-
-def engine_down(rate: float) -> Answer:
-    return Answer(503, "engine_down", ENGINE_DOWN, rate, retry_after=2)
-
-
-def closing() -> Answer:
-    return Answer(503, "closing", CLOSING, float(settings.PUSH_FPS), retry_after=5)
 
 
 _current: Lanes | None = None
