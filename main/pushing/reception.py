@@ -11,6 +11,7 @@ from django.conf import settings
 from camera.keys import LONGEST, SPILL, Lock, guessable
 from camera.live.hub import current_hub
 from main.pushing import headers, lanes
+from main.pushing.engine_words import closing
 from main.pushing.headers import Said, refuse
 from main.pushing.keyring import KeysUnknownError, current_keyring, current_wrong_keys
 from main.pushing.picture import Answer, BadPictureError, Pushed
@@ -95,7 +96,7 @@ async def _lock(slug: str, letter: Letter) -> Lock:
 async def _take(lock: Lock, said: Said, letter: Letter) -> Answer:
     headers.check_type(letter.values("content-type"))
     if current_hub().closing:
-        return lanes.closing()
+        return closing()
     lane = lanes.lane(lock.pk)
     refused = lane.refusal(said.kind, said.late)
     if refused is not None:
