@@ -62,9 +62,10 @@ def still_allowed(asked: Iterable[tuple[Login, int | None]]) -> tuple[set[Login]
     return valid, allowed
 
 
-def keep_or_reopen(seen: list[Seen]) -> dict[int, int | None]:
-    """Write what was seen and open anew what was ended meanwhile: {ended id: new id, or None when its row is gone}."""
-    return {pk: viewings.reopen(pk) for pk in viewings.write_seen(seen)}
+def keep_or_reopen(seen: list[Seen], goes_on: Callable[[int], bool]) -> dict[int, int | None]:
+    """Write what was seen and open anew what was ended meanwhile: {ended id: new id, or None when its row is gone}.
+    What was left since it was to be written has ended as it should."""
+    return {pk: viewings.reopen(pk) for pk in viewings.write_seen(seen) if goes_on(pk)}
 
 
 class Watchers:
@@ -195,7 +196,10 @@ class Watchers:
             return
         taken = [(row, row.take()) for row in rows]
         try:
-            reopened = await self.write(keep_or_reopen, [seen for _, seen in taken])
+            asked = {row.pk for row in kept.values()}
+            reopened = await self.write(
+                keep_or_reopen, [seen for _, seen in taken], lambda pk: pk in asked or pk in self._rows
+            )
         except DatabaseError as error:
             logger.warning("the viewing sessions are written later: %s", error)
             for row, seen in taken:

@@ -92,7 +92,7 @@ def test_the_keys_lead_from_picture_to_picture(page: Page, web: Web) -> None:
     expect(shown).to_have_text("09:31:00")
     page.keyboard.press("ArrowLeft")
     expect(shown).to_have_text("09:30:55")
-    assert page.locator(".still-large img").evaluate("image => image.naturalWidth") == 320
+    expect(page.locator(".still-large img")).to_have_js_property("naturalWidth", 320)
     page.keyboard.press("ArrowUp")
     expect(page.locator(".still")).to_have_count(8)
     assert page.evaluate("document.documentElement.scrollWidth") <= 360

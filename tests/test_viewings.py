@@ -20,6 +20,8 @@ from main import viewings
 from main.actors import Login
 from main.models import LogLine, ViewingSession
 from main.viewings import Seen, Transport, Visitor, end_unseen, join, names_watching, write_left, write_seen
+from main.watchers import keep_or_reopen
+from tests.footage_cast import looked
 
 ClientOf = Callable[[User | None], Client]
 
@@ -313,3 +315,12 @@ def test_a_token_is_a_viewer_under_its_users_name(bob: User, yard: Camera, bob_w
     row = ViewingSession.objects.get()
     assert (row.user_name, row.transport) == ("bob", "mjpeg")
     assert str(token.digest) not in row.key
+
+
+def test_what_was_left_before_its_turn_to_be_written_is_not_opened_anew(bob: User, yard: Camera) -> None:
+    now = timezone.now()
+    row = looked(bob, yard, now, seconds=5)
+    assert keep_or_reopen([Seen(row.pk)], lambda pk: False) == {}
+    assert ViewingSession.objects.count() == 1
+    (new,) = keep_or_reopen([Seen(row.pk)], lambda pk: True).values()
+    assert ViewingSession.objects.get(pk=new).ended_at is None
