@@ -20,13 +20,15 @@ if TYPE_CHECKING:
     import zmq.asyncio
 
 __all__ = [
-    "AT_ONCE", "CAMERA_HWM", "ENGINE", "JPEG", "LARGE", "RELAY_HWM", "STATE", "Endpoints", "MediaProxy",
-    "MediaPublisher", "MediaSubscriber", "ReportSender", "Router", "connect", "decode", "encode", "endpoints",
-    "private_folder", "topic",
+    "AT_ONCE", "CAMERA_HWM", "ENGINE", "FILM", "FILM_HWM", "FILM_SOUND", "GLANCE", "JPEG", "LARGE", "RELAY_HWM",
+    "SMALL", "STATE", "Endpoints", "MediaProxy", "MediaPublisher", "MediaSubscriber", "ReportSender", "Router", "connect",
+    "decode", "encode", "endpoints", "private_folder", "topic",
 ]  # fmt: skip
 
 # A camera that is not taken from drops pictures at once; what passes on states of many cameras must not drop these.
 CAMERA_HWM = 4
+# Of a film every piece counts: about five seconds of them.
+FILM_HWM = 150
 RELAY_HWM = 256
 # Messages taken in at one go: a flood on one channel must not keep the others waiting.
 AT_ONCE = 200
@@ -35,6 +37,12 @@ LARGE = 65536
 STATE = "state"
 ENGINE = "engine"
 JPEG = "jpeg"
+# The pictures reduced for small tiles: each of them, or one in a few seconds while nothing moves.
+SMALL = "small"
+GLANCE = "glance"
+# Fragmented MP4 as the camera's packets came, without sound and with it. Every message counts: see camera/films.py.
+FILM = "mp4"
+FILM_SOUND = "mp4a"
 
 
 def topic(kind: str, camera: int | str = "") -> bytes:

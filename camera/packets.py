@@ -1,9 +1,13 @@
 """The plain values that pass between the rooms: no framework, no pixels, no I/O."""
 
 import math
+import re
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
+
+# It is told to browsers, so nothing else may stand there.
+FILM_CODECS = re.compile(r"[A-Za-z0-9.]{0,60}(,mp4a\.[0-9.]{2,6})?")
 
 
 class StateName(StrEnum):
@@ -124,6 +128,12 @@ class CameraState:
     last_frame_at: float | None = None
     # The number of the newest orders that the camera process has taken.
     orders: int = 0
+    # What browsers must know to play it untouched, by RFC 6381: `avc1.64001f`, with its sound `avc1.64001f,mp4a.40.2`;
+    # empty where it cannot be had.
+    film: str = ""
+    film_sound: str = ""
+    # Something moves in the picture, as far as anybody looks (small tiles are being watched, or motion is looked for).
+    moving: bool = False
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "CameraState":
@@ -136,7 +146,7 @@ def sound(state: CameraState) -> CameraState:
     anything; that must not spoil what viewers of the others see. Raises ValueError without a camera's number."""
     if type(state.camera) is not int:
         raise ValueError("no camera")
-    words = (state.state, state.reason or "", state.detail, state.clock, state.codec)
+    words = (state.state, state.reason or "", state.detail, state.clock, state.codec, state.film, state.film_sound)
     numbers = (state.since, state.fps, state.last_frame_at or 0.0)
     good = (
         all(isinstance(word, str) and len(word) <= 300 for word in words)
@@ -144,6 +154,8 @@ def sound(state: CameraState) -> CameraState:
         and (state.reason or Reason.NO_SIGNAL) in set(Reason)
         and state.clock in ("arrival", "source")
         and isinstance(state.recording, bool)
+        and isinstance(state.moving, bool)
+        and all(FILM_CODECS.fullmatch(one) for one in (state.film, state.film_sound))
         and type(state.orders) is int
         and all(isinstance(one, str) and len(one) <= 200 for one in state.reasons[:100])
         and all(type(size) is int and 0 <= size < 100_000 for size in (state.width, state.height))

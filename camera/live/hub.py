@@ -19,6 +19,8 @@ from camera.packets import CameraState, Frame, Reason, StateName, sound
 logger = logging.getLogger(__name__)
 
 EVENT = "event"
+# Of these the newest counts, whatever came before.
+PICTURES = frozenset({bus.JPEG, bus.SMALL, bus.GLANCE})
 # After this long without a word (the engine speaks every second) its word is not believed any more.
 SILENCE = 3.0
 # A feed is kept this long after its last viewer, so that turning a page costs no new start.
@@ -55,7 +57,7 @@ class Hub:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._subscriber: bus.MediaSubscriber | None = None
-        self._feeds: dict[int, Feed] = {}
+        self._feeds: dict[tuple[str, int], Feed] = {}
         self._policy_bell = Bell()
         self._states: dict[int, tuple[float, CameraState]] = {}
         self._usual_fps: dict[int, float] = {}
@@ -110,14 +112,15 @@ class Hub:
         down = replace(last, state=StateName.OFFLINE, reason=Reason.ENGINE_DOWN, detail="", fps=0.0, recording=False)
         return replace(down, since=self._beat[1] or last.since)
 
-    def feed(self, camera: int) -> Feed:
-        """The camera's feed, subscribed to when it is not yet. The hub must run; listen to it within LINGER seconds."""
-        feed = self._feeds.get(camera)
+    def feed(self, camera: int, kind: str = bus.JPEG) -> Feed:
+        """The camera's feed of that kind (JPEG, SMALL, GLANCE), subscribed to when it is not yet. The hub must run;
+        listen to it within LINGER seconds."""
+        feed = self._feeds.get((kind, camera))
         if feed is None:
             assert self._subscriber is not None
-            feed = self._feeds[camera] = Feed(camera)
+            feed = self._feeds[kind, camera] = Feed(camera)
             feed.idle_since = time.monotonic()
-            self._subscriber.subscribe(bus.topic(bus.JPEG, camera))
+            self._subscriber.subscribe(bus.topic(kind, camera))
             self._policy_bell.ring()
         return feed
 
@@ -156,8 +159,8 @@ class Hub:
 
     def _take(self, name: bytes, header: dict[str, Any], payload: bytes) -> None:
         kind, _, which = name.rstrip(b";").partition(b":")
-        if kind == bus.JPEG.encode():
-            self._take_frame(int(which), header, payload)
+        if kind.decode() in PICTURES:
+            self._take_frame(kind.decode(), int(which), header, payload)
         elif kind == bus.STATE.encode():
             self._take_state(sound(CameraState.from_dict(header)))
         elif kind == bus.ENGINE.encode():
@@ -166,8 +169,8 @@ class Hub:
             for wake in self.on_event:
                 wake()
 
-    def _take_frame(self, camera: int, header: dict[str, Any], payload: bytes) -> None:
-        feed = self._feeds.get(camera)
+    def _take_frame(self, kind: str, camera: int, header: dict[str, Any], payload: bytes) -> None:
+        feed = self._feeds.get((kind, camera))
         captured_at = float(header["t"])
         if not math.isfinite(captured_at):
             raise ValueError("no time")
@@ -183,26 +186,26 @@ class Hub:
         # What is told of a camera that stalls sinks with every second; its usual rate is what it was before.
         usual = self._usual_fps.get(state.camera, 0.0) * FADE
         self._usual_fps[state.camera] = max(usual, state.fps)
-        feed = self._feeds.get(state.camera)
-        if feed is None or (before is not None and _told(before[1]) == _told(state)):
+        if before is not None and _told(before[1]) == _told(state):
             return
-        if feed.newest is not None and not self._counts(state.camera, feed.newest.frame.captured_at):
-            feed.clear()
-        else:
-            feed.ring()
+        for feed in [feed for (_, camera), feed in self._feeds.items() if camera == state.camera]:
+            if feed.newest is not None and not self._counts(state.camera, feed.newest.frame.captured_at):
+                feed.clear()
+            else:
+                feed.ring()
 
     async def _look(self) -> None:
         """Notice silence, and let go of feeds that nobody has watched for a while."""
         while True:
             await asyncio.sleep(LOOK_EVERY)
             now, up = time.monotonic(), self.engine_up()
-            for feed in list(self._feeds.values()):
+            for (kind, camera), feed in list(self._feeds.items()):
                 if self._was_up and not up:
                     feed.clear()
                 if feed.idle_since is not None and now - feed.idle_since > LINGER:
-                    del self._feeds[feed.camera]
+                    del self._feeds[kind, camera]
                     assert self._subscriber is not None
-                    self._subscriber.unsubscribe(bus.topic(bus.JPEG, feed.camera))
+                    self._subscriber.unsubscribe(bus.topic(kind, camera))
             self._was_up = up
             for camera in [camera for camera, (heard, _) in self._states.items() if now - heard > FORGET_STATE]:
                 del self._states[camera]

@@ -22,6 +22,7 @@ from camera.process.detection import Detection
 from camera.process.flagged import Flagged, Then
 from camera.process.late import Late
 from camera.process.live import LiveSlot
+from camera.process.outlets import JpegOutlet, Outlets
 from camera.process.pushes import Pushes
 from camera.process.recorder import Recorder
 from camera.process.snapshots import Snapshots
@@ -52,14 +53,13 @@ class CameraProcess:
         self._context: zmq.Context[Any] = zmq.Context()
         self._media = bus.MediaPublisher(self._context, configuration.endpoints.media_in)
         self._reports = bus.ReportSender(self._context, configuration.endpoints.reports, configuration.token)
-        self._topic = bus.topic(bus.JPEG, configuration.camera)
         clock = RealClock()
         self._state_changed = threading.Event()
-        self._wanted = False
-        self._every = 0.0
         self._slot = LiveSlot(self._on_picture)
         self._keeper = StateKeeper(configuration.camera, clock, self._slot.open, self._on_state)
         self._transcoder = Transcoder(self._slot, self._keeper.blind)
+        self._pictures = JpegOutlet(configuration.camera, self._media, self._slot, self._watch, self._sized)
+        self._outlets = Outlets(self._media, [self._pictures])
         self._outbox: deque[tuple[str, dict[str, Any], Then | None]] = deque()
         # To commands that are not answered at once.
         self._answers: deque[tuple[str, Body]] = deque()
@@ -93,7 +93,7 @@ class CameraProcess:
     def _open(self, config: SourceConfig, stop: threading.Event, timeouts: Timeouts) -> Source:
         """Called by the capture thread, before any picture of the source."""
         source = open_source(config, stop, timeouts, self._inbox)
-        self._every = every(source)
+        self._pictures.every = every(source)
         return source
 
     def wake(self) -> None:
@@ -107,7 +107,7 @@ class CameraProcess:
         self.wake()
 
     def _on_picture(self) -> None:
-        if self._wanted:
+        if self._pictures.is_wanted:
             self.wake()
 
     def _on_state(self) -> None:
@@ -156,12 +156,7 @@ class CameraProcess:
             os.eventfd_read(self._wake)
         if self._state_changed.is_set():
             self._say_state()
-        has_newcomer = self._subscriptions()
-        frame = self._slot.take()
-        if frame is None and has_newcomer:
-            frame = self._slot.newest()
-        if frame is not None and self._wanted:
-            self._publish(frame)
+        self._outlets.turn()
         for header, payload in self._reports.commands():
             if header.get("name") == "frame":
                 self._pushed(header, payload)
@@ -198,22 +193,14 @@ class CameraProcess:
         while self._answers:
             self._reports.reply(*self._answers.popleft())
 
-    def _subscriptions(self) -> bool:
-        """Who looks; True when somebody has just come."""
-        was_wanted = self._wanted
-        has_newcomer = self._topic in list(self._media.subscriptions())
-        self._wanted = self._topic in self._media.wanted
-        if self._wanted != was_wanted:
-            self._transcoder.watch(self._wanted)
-        if was_wanted and not self._wanted and self._keeper.state().codec != "mjpeg":
+    def _watch(self, on: bool) -> None:
+        self._transcoder.watch(on)
+        if not on and self._keeper.state().codec != "mjpeg":
             # Nobody keeps it up to date from here on; whoever comes next gets a new one.
             self._slot.clear()
-        return has_newcomer
 
-    def _publish(self, frame: Frame) -> None:
+    def _sized(self, frame: Frame) -> None:
         self._keeper.sized(frame.width, frame.height)
-        header = {"t": frame.captured_at, "seq": frame.seq, "w": frame.width, "h": frame.height, "every": self._every}
-        self._media.send(self._topic, header, frame.data)
 
     def _tick(self) -> None:
         self._keeper.look()
