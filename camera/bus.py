@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AT_ONCE", "CAMERA_HWM", "ENGINE", "FILM", "FILM_HWM", "FILM_SOUND", "GLANCE", "JPEG", "LARGE", "RELAY_HWM",
-    "SMALL", "STATE", "Endpoints", "MediaProxy", "MediaPublisher", "MediaSubscriber", "ReportSender", "Router", "connect",
-    "decode", "encode", "endpoints", "private_folder", "topic",
+    "SMALL", "STATE", "Endpoints", "MediaProxy", "MediaPublisher", "MediaSubscriber", "ReportSender", "Router",
+    "connect", "decode", "encode", "endpoints", "private_folder", "topic",
 ]  # fmt: skip
 
 # A camera that is not taken from drops pictures at once; what passes on states of many cameras must not drop these.
