@@ -94,6 +94,24 @@ class SiteSettings(models.Model):
         return cls.objects.get_or_create(pk=1)[0]
 
 
+class WallChoice(models.Model):
+    """How somebody has laid out the wall; without a row it stands as the house orders it. Web's alone to write."""
+
+    class Layout(models.TextChoices):
+        ONE = "1", "1"
+        FOUR = "4", "4"
+        NINE = "9", "9"
+        AUTO = "auto", "Auto"
+
+    user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="wall_choice")
+    layout = models.CharField(max_length=4, choices=Layout.choices, default=Layout.AUTO)
+    # Ids of cameras; those that stand not in it come after these, as the house orders them.
+    order = models.JSONField(default=list, blank=True)
+
+    def __str__(self) -> str:
+        return f"the wall of {self.user_id}: {self.layout}"
+
+
 class ViewingSession(models.Model):
     """One log-in or token on one page looking at one camera, from open to close.
 

@@ -37,6 +37,7 @@ from main.pages import (
 
 urlpatterns = [
     path("", wall.wall, name="wall"),
+    path("wall/", wall.choose, name="wall_choice"),
     path("live/<slug:slug>/", watch.watch, name="watch"),
     path("live/<slug:slug>/stream.mjpg", watch.stream, name="stream"),
     path("live/<slug:slug>/frame.jpg", watch.frame, name="frame"),

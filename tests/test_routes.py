@@ -22,6 +22,7 @@ from tests.stills_cast import filmed, kept
 # route: (alice, bob, charlie, nobody)
 ACCESS: dict[str, tuple[int, int, int, int]] = {
     "": (200, 200, 200, 302),
+    "wall/": (405, 405, 405, 302),
     "live/<slug:slug>/": (200, 200, 404, 302),
     "live/<slug:slug>/stream.mjpg": (200, 200, 404, 401),
     "live/<slug:slug>/frame.jpg": (503, 503, 404, 401),

@@ -4,11 +4,14 @@ import itertools
 import threading
 
 import numpy as np
+import pytest
 
+from camera.detectors.motion import detector
 from camera.packets import SourceConfig
 from camera.sources import Request, open_source
 from camera.sources.pattern import EVERY, FIRST, FPS, WALK, PatternSource, walker_at
-from camera.video import scene
+from camera.video import clockbar, scene
+from camera.video.grey import from_jpeg
 from tests.peers import clips
 
 NOON = 1_800_000_000.0
@@ -48,8 +51,32 @@ def test_the_clock_moves_and_so_does_the_walker() -> None:
     assert there.sum() > 3000 and not there[: scene.WALKER_TOP].any()
 
 
-def test_nothing_is_encoded_while_nothing_changes() -> None:
+def test_only_the_bar_is_encoded_while_nothing_changes() -> None:
     camera = source()
-    first = camera.picture(NOON, 0)
-    assert camera.picture(NOON + 0.9, 0.9) is first
-    assert camera.picture(NOON + 1.0, 1.0) is not first
+    first, soon, later = (camera.picture(NOON + seconds, seconds) for seconds in (0, 0.9, 1.0))
+    row = clockbar.last_row(first)
+    assert soon[:row] == first[:row] and soon[row:] != first[row:]
+    assert later[:row] != first[:row]
+
+
+def test_every_picture_tells_its_capture_time() -> None:
+    camera = source()
+    for tenth in range(150):
+        at = NOON + tenth / 9.7
+        picture = clips.decoded(camera.picture(at, tenth / 10))
+        assert clockbar.read(picture) == pytest.approx(at, abs=0.00051), "also while somebody walks by"
+
+
+@pytest.mark.parametrize("method", ["background", "difference"])
+def test_motion_detection_sees_the_walker_and_never_the_bar(method: str) -> None:
+    """At the highest sensitivity; the looks fall at odd times, so that every bit of the bar changes."""
+    camera, look = source(), detector(method, 100)
+    moving = []
+    for step in range(360):
+        at = step * 0.2 + step * 0.0137 % 0.1
+        grey = from_jpeg(camera.picture(NOON + at, at))
+        assert grey is not None
+        if look.look(grey, NOON + at).boxes:
+            moving.append(at)
+    assert len(moving) > 40
+    assert not [at for at in moving if not FIRST <= at % EVERY < FIRST + WALK + 0.5]

@@ -1,4 +1,8 @@
-"""The built-in demo camera: a front yard with a clock, and every 45 seconds somebody walks through it."""
+"""The built-in demo camera: a front yard with a clock, and every 45 seconds somebody walks through it.
+
+The lowest rows tell the capture time to programs (camera/video/clockbar.py has the format), so that the delay of
+whatever shows these pictures can be measured.
+"""
 
 import math
 import time
@@ -8,10 +12,12 @@ import cv2
 
 from camera.packets import Packet, StreamInfo
 from camera.sources import Request, Source
-from camera.video import scene
+from camera.video import clockbar, scene
 
 FPS = 10
 QUALITY = 80
+_BLOCKS = scene.WIDTH // 16
+_OPTIONS = (cv2.IMWRITE_JPEG_QUALITY, QUALITY, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420)
 # Seconds to the first walk (motion detection has learnt the scene by then), from one walk to the next (long enough for
 # an event to end in between), and how long a walk takes.
 FIRST, EVERY, WALK = 9.0, 45.0, 6.0
@@ -32,7 +38,8 @@ def walker_at(seconds: float) -> float | None:
 
 
 class PatternSource:
-    """Draws only what changed and encodes only when something did: the clock moves once a second."""
+    """Draws and encodes the scene only when something in it changed (its clock moves once a second), the bar of the
+    capture time for each picture: about 0.1 ms."""
 
     info = StreamInfo("mjpeg", scene.WIDTH, scene.HEIGHT)
 
@@ -43,6 +50,7 @@ class PatternSource:
         self._yard = scene.background()
         self._second = -1
         self._walking: float | None = None
+        # The scene, up to the row of the bar.
         self._jpeg = b""
 
     def __iter__(self) -> Iterator[Packet]:
@@ -58,15 +66,19 @@ class PatternSource:
     def picture(self, wall: float, seconds: float) -> bytes:
         """The JPEG at time of day `wall` and `seconds` after the start."""
         x = walker_at(seconds)
-        if int(wall) == self._second and x is None and self._walking is None:
-            return self._jpeg
-        self._second, self._walking = int(wall), x
+        if int(wall) != self._second or x is not None or self._walking is not None:
+            self._second, self._walking = int(wall), x
+            self._jpeg = self._encoded(wall, seconds, x)
+        bar = clockbar.draw(wall, scene.ROAD)
+        return clockbar.splice(self._jpeg, cv2.imencode(".jpg", bar, _OPTIONS)[1].tobytes())
+
+    def _encoded(self, wall: float, seconds: float, x: float | None) -> bytes:
+        """The scene with a restart marker before each row of blocks; without the bar."""
         picture = self._yard.copy()
         if x is not None:
             scene.walker(picture, x, seconds * _STEPS_PER_SECOND * math.pi)
         scene.clock(picture, wall)
-        self._jpeg = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1].tobytes()
-        return self._jpeg
+        return cv2.imencode(".jpg", picture, (*_OPTIONS, cv2.IMWRITE_JPEG_RST_INTERVAL, _BLOCKS))[1].tobytes()
 
     def close(self) -> None:
         """Nothing is held open."""

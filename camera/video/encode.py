@@ -5,7 +5,7 @@ from typing import Any
 import cv2
 import numpy as np
 from av.video.frame import VideoFrame
-from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
+from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 
 QUALITY = 80
 _UNSPECIFIED = 2
@@ -20,15 +20,19 @@ class JpegEncoder:
         cv2.setNumThreads(1)
         self._reformatter = VideoReformatter()
 
-    def encode(self, frame: VideoFrame) -> bytes:
-        """A JPEG (full range, BT.601, as JPEGs are) of a frame in any range and matrix."""
+    def encode(self, frame: VideoFrame, size: tuple[int, int] | None = None) -> bytes:
+        """A JPEG (full range, BT.601, as JPEGs are) of a frame in any range and matrix; `size`: another one, scaled."""
+        width, height = size or (frame.width, frame.height)
         full = frame.color_range == ColorRange.JPEG or (frame.format.name or "").startswith("yuvj")
         bgr = self._reformatter.reformat(
             frame,
+            width,
+            height,
             format="bgr24",
             src_colorspace=_matrix(frame),
             src_color_range=ColorRange.JPEG if full else ColorRange.MPEG,
             dst_color_range=ColorRange.JPEG,
+            interpolation=Interpolation.AREA if size else None,
             threads=1,
         )
         return cv2.imencode(".jpg", _view(bgr), [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1].tobytes()

@@ -18,6 +18,8 @@ _SKIN: Colour = (150, 178, 222)
 _COAT: Colour = (70, 84, 172)
 _LEGS: Colour = (92, 62, 48)
 _HAIR: Colour = (38, 46, 62)
+# Where nothing stands: the lowest 13 rows, but for their grain.
+ROAD: Colour = (112, 116, 120)
 CLOCK_BOX = (16, 14, 252, 46)
 # The walker's shape lies within so many pixels left and right of its middle, and in these rows.
 WALKER_HALF, WALKER_TOP, WALKER_BOTTOM = 66, 286, 520
@@ -167,7 +169,7 @@ def _path(canvas: _Canvas) -> None:
     canvas.box(0, 522, WIDTH, 527, (138, 148, 156))
     for x in range(40, WIDTH, 96):
         canvas.stroke((x, 478), (x - 8, 522), (156, 168, 176), 1.2)
-    canvas.box(0, 527, WIDTH, HEIGHT, (112, 116, 120))
+    canvas.box(0, 527, WIDTH, HEIGHT, ROAD)
 
 
 def _garden(canvas: _Canvas) -> None:

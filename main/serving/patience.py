@@ -5,6 +5,8 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from main.serving.wire import EXTENSION, Wire
+
 HEAD_SECONDS = 20.0
 # Of a head that is not complete; the parser keeps all of it in memory.
 HEAD_BYTES = 64 * 1024
@@ -22,6 +24,7 @@ class PatientProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
+        self._extensions = {EXTENSION: Wire(transport)}
         self._await_head()
 
     def data_received(self, data: bytes) -> None:
@@ -35,6 +38,7 @@ class PatientProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         self._await_head()
         super().on_message_begin()
+        self.scope["extensions"] = self._extensions
 
     def on_headers_complete(self) -> None:
         self._head_came()

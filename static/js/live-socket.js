@@ -1,44 +1,47 @@
-// One WebSocket for all tiles of a page: asks for cameras, hands out pictures and states, keeps the server's clock.
+// One WebSocket for all tiles of a page: asks for cameras, hands out pieces and states, keeps the house's clock.
+
+import { HouseClock, local } from "./live-clock.js";
 
 const FIRST_RETRY = 250;
 const LONGEST_RETRY = 15_000;
 const SILENCE = 8_000;
+const LOOK = 2_000;
+// The first pings follow each other fast: with the first picture its delay is to be told.
+const EARLY_PINGS = [150, 400, 900];
 const LOGGED_OUT = 4401;
-
-/** The server's clock, from pings: the answer with the shortest way of the last few tells best. Seconds. */
-class Clock {
-  #samples = [];
-
-  add(sent, received, server) {
-    this.#samples.push({ trip: received - sent, offset: server - (sent + received) / 2 });
-    if (this.#samples.length > 12) this.#samples.shift();
-  }
-
-  get known() { return this.#samples.length > 0; }
-
-  now() {
-    const best = this.#samples.reduce((a, b) => (b.trip < a.trip ? b : a), this.#samples[0] ?? { offset: 0 });
-    return local() + best.offset;
-  }
-}
-
-/** This browser's clock in seconds since the epoch, finer than Date.now and never stepping back. */
-function local() { return (performance.timeOrigin + performance.now()) / 1000; }
+const HEAD = 10;
 
 /**
- * `on.picture(slug, captured, blob)`, `on.state(slug, state)`, `on.error(slug, error)`, `on.connection("open" |
- * "lost" | "out")`: out means logged out, and nothing is tried again.
+ * `on.channel(slug, entry)`: how the pictures of a tile come from now on; `on.piece(slug, kind, captured, data)`: what
+ * comes, kind 0–3; `on.state(slug, state)`, `on.error(slug, error)`; `on.connection("open" | "lost" | "out", refused)`:
+ * out means logged out, and nothing is tried again; `refused` is how often no socket could be opened, one after another.
  */
 export class LiveSocket {
-  clock = new Clock();
-  #page; #wishes; #on;
-  #socket = null; #channels = new Map(); #retry = FIRST_RETRY; #retryTimer = 0; #heard = 0; #wanted = false;
+  clock = new HouseClock();
+  #page; #on; #wishes = new Map(); #entries = new Map(); #channels = new Map(); #asking = false;
+  #socket = null; #retry = FIRST_RETRY; #retryTimer = 0; #heard = 0; #wanted = false; #refused = 0; #opened = false;
 
-  constructor(page, wishes, on) {
+  constructor(page, on) {
     this.#page = page;
-    this.#wishes = wishes;
     this.#on = on;
-    setInterval(() => this.#look(), 2_000);
+    setInterval(() => this.#look(), LOOK);
+  }
+
+  /** From now on that camera as wished ({as, size, rate?, sound?}), or not at all: null. Told soon, all wishes at once. */
+  wish(slug, wish) {
+    const known = JSON.stringify(this.#wishes.get(slug) ?? null);
+    if (known === JSON.stringify(wish)) return;
+    if (wish) this.#wishes.set(slug, wish);
+    else this.#wishes.delete(slug);
+    this.#ask();
+  }
+
+  /** That camera from its beginning: a film that broke needs its first piece again. */
+  again(slug) {
+    const { [slug]: wish, ...others } = Object.fromEntries(this.#wishes);
+    if (!wish) return;
+    this.#send({ watch: list(others) });
+    this.#ask();
   }
 
   open() {
@@ -50,13 +53,19 @@ export class LiveSocket {
     url.searchParams.set("page", this.#page);
     const socket = new WebSocket(url);
     this.#socket = socket;
+    this.#opened = false;
     this.#heard = performance.now();
+    this.#entries.clear();
+    this.#channels.clear();
     socket.binaryType = "arraybuffer";
     socket.addEventListener("open", () => {
+      this.#opened = true;
+      this.#refused = 0;
       this.#ping();
-      this.#send({ watch: this.#wishes });
+      for (const wait of EARLY_PINGS) setTimeout(() => socket === this.#socket && this.#ping(), wait);
+      this.#watch();
     });
-    socket.addEventListener("message", (event) => this.#message(socket, event.data));
+    socket.addEventListener("message", ({ data }) => socket === this.#socket && this.#message(data));
     socket.addEventListener("close", (event) => this.#closed(socket, event.code));
   }
 
@@ -76,6 +85,17 @@ export class LiveSocket {
 
   #ping() { this.#send({ ping: local() }); }
 
+  #ask() {
+    if (this.#asking) return;
+    this.#asking = true;
+    queueMicrotask(() => {
+      this.#asking = false;
+      this.#watch();
+    });
+  }
+
+  #watch() { this.#send({ watch: list(Object.fromEntries(this.#wishes)) }); }
+
   #look() {
     if (!this.#socket) return;
     this.#ping();
@@ -90,36 +110,51 @@ export class LiveSocket {
   #closed(socket, code) {
     if (socket !== this.#socket) return;
     this.#socket = null;
+    if (!this.#opened) this.#refused++;
     if (code === LOGGED_OUT) {
       this.#wanted = false;
-      this.#on.connection("out");
+      this.#on.connection("out", 0);
     } else if (this.#wanted) {
-      this.#on.connection("lost");
+      this.#on.connection("lost", this.#refused);
       this.#retryTimer = setTimeout(() => this.open(), this.#retry * (0.7 + 0.6 * Math.random()));
       this.#retry = Math.min(this.#retry * 2, LONGEST_RETRY);
     }
   }
 
-  #message(socket, data) {
-    if (socket !== this.#socket) return;
+  #message(data) {
     this.#heard = performance.now();
-    if (typeof data !== "string") {
-      const view = new DataView(data);
-      const slug = this.#channels.get(view.getUint8(0));
-      if (slug !== undefined && view.getUint8(1) === 3) {
-        this.#on.picture(slug, view.getFloat64(2), new Blob([new Uint8Array(data, 10)], { type: "image/jpeg" }));
-      }
+    if (typeof data === "string") {
+      this.#text(JSON.parse(data));
       return;
     }
-    const message = JSON.parse(data);
+    if (data.byteLength <= HEAD) return;
+    const view = new DataView(data);
+    // What was on its way for a channel that is no more belongs to nobody.
+    const slug = this.#channels.get(view.getUint8(0));
+    if (slug !== undefined) this.#on.piece(slug, view.getUint8(1), view.getFloat64(2), new Uint8Array(data, HEAD));
+  }
+
+  #text(message) {
     if (message.pong !== undefined) this.clock.add(message.pong, local(), message.now);
-    if (message.cameras) {
-      this.#channels = new Map(message.cameras.map((one) => [one.channel, one.camera]));
-      this.#retry = FIRST_RETRY;
-      this.#on.connection("open");
-    }
+    if (message.cameras) this.#announced(message.cameras);
     if (message.state) this.#on.state(message.state.camera, message.state);
     if (message.error?.camera) this.#on.error(message.error.camera, message.error);
-    else if (message.error?.code === "busy") setTimeout(() => this.#send({ watch: this.#wishes }), 3_000);
+    else if (message.error?.code === "busy") setTimeout(() => this.#watch(), 3_000);
+  }
+
+  /** The list is always whole. A tile whose form has changed has another channel. */
+  #announced(cameras) {
+    const before = this.#entries;
+    this.#entries = new Map(cameras.map((one) => [one.camera, one]));
+    this.#channels = new Map(cameras.map((one) => [one.channel, one.camera]));
+    this.#retry = FIRST_RETRY;
+    this.#on.connection("open", 0);
+    for (const entry of cameras) {
+      const known = before.get(entry.camera);
+      const same = known && ["channel", "as", "mime", "sound"].every((name) => known[name] === entry[name]);
+      if (!same) this.#on.channel(entry.camera, entry);
+    }
   }
 }
+
+function list(wishes) { return Object.entries(wishes).map(([camera, wish]) => ({ camera, ...wish })); }

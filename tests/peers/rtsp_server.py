@@ -20,6 +20,10 @@ FAST = "tune=zerolatency speed-preset=ultrafast key-int-max=15"
 ENCODERS = {
     "h264": f"x264enc {FAST} ! video/x-h264,profile=baseline ! rtph264pay name=pay0 pt=96 config-interval=-1",
     "h265": f"x265enc {FAST} ! rtph265pay name=pay0 pt=96 config-interval=-1",
+    "h264-b": "x264enc bframes=2 b-adapt=false speed-preset=ultrafast key-int-max=30 rc-lookahead=0 sync-lookahead=0 ! "
+    "video/x-h264,profile=main ! rtph264pay name=pay0 pt=96 config-interval=-1",
+    "h264-slices": f"x264enc {FAST} option-string=slices=4 ! video/x-h264,profile=baseline ! "
+    "rtph264pay name=pay0 pt=96 config-interval=0",
     "jpeg": "jpegenc quality=80 ! rtpjpegpay name=pay0 pt=26",
     "vp8": "vp8enc deadline=1 ! rtpvp8pay name=pay0 pt=96",
 }

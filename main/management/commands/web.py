@@ -16,6 +16,7 @@ from main.serving.children import die_with_parent
 from main.serving.front_door import FrontDoor
 from main.serving.listen import BindError, listen, split_bind
 from main.serving.patience import PatientProtocol
+from main.serving.wire import WiredWebSocket
 
 GRACE_SECONDS = 3
 CONNECTIONS = 1000
@@ -46,7 +47,7 @@ def uvicorn_config(files: int = 1024) -> uvicorn.Config:
         "surveillance.asgi:application",
         loop="uvloop",
         http=PatientProtocol,
-        ws="websockets-sansio",
+        ws=WiredWebSocket,
         ws_max_size=1024 * 1024,
         ws_per_message_deflate=False,
         lifespan="on",

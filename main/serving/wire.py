@@ -1,0 +1,88 @@
+"""The connection beneath a request: for those who write many pictures to many viewers and know what they write.
+
+uvicorn's protocols put it into the scope as `scope["extensions"]["fairwatch.wire"]`, for http and for websocket. Under any
+other server it is not there: whoever uses it needs a way without it.
+"""
+
+import asyncio
+import fcntl
+import os
+import socket
+import struct
+import termios
+from collections.abc import Callable
+from typing import Any
+
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+EXTENSION = "fairwatch.wire"
+_COUNT = struct.Struct("i")
+
+
+class Wire:
+    """One connection. `plain`: what is written goes to the socket as it is, no TLS between."""
+
+    __slots__ = ("_fd", "_shut", "_transport", "plain")
+
+    def __init__(self, transport: asyncio.Transport, shut: Callable[[], bool] = bool) -> None:
+        """`shut` says whether the protocol has said its last word although the transport is still open."""
+        self._transport, self._shut = transport, shut
+        sock = transport.get_extra_info("socket")
+        self._fd: int = sock.fileno() if sock is not None else -1
+        tcp = sock is not None and sock.family in (socket.AF_INET, socket.AF_INET6)
+        self.plain: bool = tcp and transport.get_extra_info("sslcontext") is None
+
+    @property
+    def closing(self) -> bool:
+        """Nothing may be written any more."""
+        return self._transport.is_closing() or self._shut()
+
+    def write(self, data: bytes) -> None:
+        """Straight to the transport, which keeps (without a copy) what the kernel does not take at once; in a WebSocket
+        `data` are whole frames with their heads. Nothing is written to a connection that is closing."""
+        if not self.closing:
+            self._transport.write(data)
+
+    def unsent(self) -> int:
+        """Bytes that were written and that the other side has not acknowledged: those of the transport and the
+        kernel's (SIOCOUTQ, see tcp(7)). 0 for a connection that is closing."""
+        if self._transport.is_closing() or self._fd < 0:
+            return 0
+        try:
+            (kept,) = _COUNT.unpack(fcntl.ioctl(self._fd, termios.TIOCOUTQ, bytes(_COUNT.size)))
+        except OSError:
+            kept = 0
+        return int(kept) + self._transport.get_write_buffer_size()
+
+    def take(self) -> socket.socket | None:
+        """A second handle on the connection, not blocking, to be closed by whoever asked; None where there is none to be
+        had: with TLS, after the end, or while something that was written before still waits in the transport."""
+        if not self.plain or self.closing or self._transport.get_write_buffer_size():
+            return None
+        try:
+            sock = socket.socket(fileno=os.dup(self._fd))
+        except OSError:
+            return None
+        sock.setblocking(False)
+        return sock
+
+    def close(self) -> None:
+        """End the connection; what was written before is sent first."""
+        self._transport.close()
+
+    def abort(self) -> None:
+        """End the connection at once, whatever waits."""
+        self._transport.abort()
+
+
+class WiredWebSocket(WebSocketsSansIOProtocol):
+    """uvicorn's WebSocket, with its wire in the scope. Nothing may be written to it before it is accepted."""
+
+    # Declared by uvicorn where it is first set, and empty until then.
+    scope: Any
+
+    def handle_connect(self, event: Any) -> None:
+        super().handle_connect(event)
+        # The task that was made for it just now begins with the next turn of the loop; a refused one has no scope.
+        if not self.close_sent:
+            self.scope["extensions"][EXTENSION] = Wire(self.transport, lambda: self.close_sent or self.disconnected)
