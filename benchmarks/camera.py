@@ -2,9 +2,9 @@
 
     .venv/bin/python -m benchmarks.camera --fps 15 --port 8100
 
-Every address but `/state` gives the stream. Picture k leaves at start + k / fps on the monotonic clock, so the rate does
-not drift, and carries its number and that clock's time in a comment (benchmarks/scene.py). `/state` tells the schedule,
-by which a picture whose comment was lost can be dated. A reader that is behind misses pictures, as with a real camera.
+Every address but `/state` gives the stream. Picture k leaves at start + k / fps on the monotonic clock, so the rate
+does not drift, and carries its number and that clock's time in a comment (benchmarks/scene.py). `/state` tells the
+schedule, by which a picture whose comment was lost can be dated. A reader that is behind misses pictures.
 """
 
 import argparse

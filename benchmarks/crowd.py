@@ -18,6 +18,8 @@ from typing import Any
 _SINK = memoryview(bytearray(1 << 22))
 _WHOLE, _BEGINNING = 262_144, 2048
 _TURNS = 16
+# After so many that were not let in no more are tried.
+_MOST_REFUSED = 20
 
 
 class BrokenError(Exception):
@@ -99,6 +101,8 @@ class Crowd:
     def gather(self, count: int, deaf: int, pause: float) -> None:
         """`count` viewers, and `deaf` more that never read; `pause` seconds from one to the next."""
         for index in range(count + deaf):
+            if sum(self.refused.values()) > _MOST_REFUSED:
+                break
             try:
                 viewer = self._open_one(index)
             except (OSError, BrokenError) as error:

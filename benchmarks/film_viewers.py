@@ -58,6 +58,7 @@ class SocketViewer(Viewer):
         self._left = -1  # bytes of the frame's payload that are still to come; -1 between frames
         self._text = bytearray()
         self._head = bytearray()
+        self._control = bytearray()  # a ping may stand between the frames of one message
         self._passing = 0
         # How the house says the pictures come: by channel, mp4 or jpeg.
         self.forms: dict[int, str] = {}
@@ -92,7 +93,9 @@ class SocketViewer(Viewer):
         piece = self._raw[: self._left]
         del self._raw[: self._left]
         self._left -= len(piece)
-        if self._kind == _BINARY:
+        if self._kind >= _CLOSE:
+            self._control += piece
+        elif self._kind == _BINARY:
             self._head += piece[: max(0, _HEAD.size - len(self._head))]
         else:
             self._text += piece
@@ -129,23 +132,30 @@ class SocketViewer(Viewer):
 
     def _frame_over(self) -> None:
         self._left = -1
-        kind, text, head = self._kind, bytes(self._text), bytes(self._head)
-        if kind == _CLOSE:
-            raise BrokenError(f"closed: {int.from_bytes(text[:2], 'big')}")
-        if not self._last:
-            return
-        self._text.clear()
-        self._head.clear()
-        if kind == _PING:
-            self.sock.sendall(frame(_PONG, text))
-        elif kind == _TEXT:
-            self._told(json.loads(text))
-        elif kind == _BINARY and len(head) == _HEAD.size:
-            _, piece, captured_at = _HEAD.unpack(head)
-            if piece == _INIT:
-                self.inits += 1
-            else:
-                self.count(time.time() - captured_at)
+        if self._kind >= _CLOSE:
+            control = bytes(self._control)
+            self._control.clear()
+            self._controlled(control)
+        elif self._last:
+            text, head = bytes(self._text), bytes(self._head)
+            self._text.clear()
+            self._head.clear()
+            if self._kind == _TEXT:
+                self._told(json.loads(text))
+            elif len(head) == _HEAD.size:
+                self._piece(*_HEAD.unpack(head))
+
+    def _controlled(self, payload: bytes) -> None:
+        if self._kind == _CLOSE:
+            raise BrokenError(f"closed with {int.from_bytes(payload[:2], 'big')}")
+        if self._kind == _PING:
+            self.sock.sendall(frame(_PONG, payload))
+
+    def _piece(self, channel: int, kind: int, captured_at: float) -> None:
+        if kind == _INIT:
+            self.inits += 1
+        else:
+            self.count(time.time() - captured_at)
 
     def _told(self, message: dict[str, Any]) -> None:
         for one in message.get("cameras", []):

@@ -32,6 +32,8 @@ FILM_HWM = 150
 RELAY_HWM = 256
 # Messages taken in at one go: a flood on one channel must not keep the others waiting.
 AT_ONCE = 200
+# The same for MEDIA, where the sockets themselves hold up to RELAY_HWM.
+MEDIA_AT_ONCE = 600
 # From this size on passing on what is there is cheaper than a copy. Bytes.
 LARGE = 65536
 STATE = "state"
@@ -43,6 +45,7 @@ GLANCE = "glance"
 # Fragmented MP4 as the camera's packets came, without sound and with it. Every message counts: see camera/films.py.
 FILM = "mp4"
 FILM_SOUND = "mp4a"
+_FILMS = (f"{FILM}:".encode(), f"{FILM_SOUND}:".encode())
 
 
 def topic(kind: str, camera: int | str = "") -> bytes:
@@ -149,17 +152,27 @@ class MediaSubscriber:
     def unsubscribe(self, name: bytes) -> None:
         self.socket.unsubscribe(name)
 
+    def ask_again(self, name: bytes) -> None:
+        """Have what is sent to newcomers of a topic that is subscribed to already sent once more."""
+        # A second subscription is passed on like the first; taking it back again is not, for one is left.
+        self.socket.subscribe(name)
+        self.socket.unsubscribe(name)
+
     async def receive(self) -> list[tuple[bytes, dict[str, Any], bytes]]:
-        """Wait for messages and take all there are: the newest of each topic, older ones dropped."""
-        newest: OrderedDict[bytes, tuple[dict[str, Any], bytes]] = OrderedDict()
+        """Wait for messages and take what is there, in order: of films every one, of each other topic the newest."""
+        taken: dict[tuple[bytes, int], tuple[dict[str, Any], bytes]] = {}
         parts: list[bytes] = await self.socket.recv_multipart()  # type: ignore[misc]
-        while True:
+        for number in range(MEDIA_AT_ONCE):
+            if number:
+                try:
+                    parts = self._plain.recv_multipart(zmq.NOBLOCK)
+                except zmq.Again:
+                    break
             if len(parts) == 3 and (header := decode(parts[1])) is not None:
-                newest[parts[0]] = (header, parts[2])
-            try:
-                parts = self._plain.recv_multipart(zmq.NOBLOCK)
-            except zmq.Again:
-                return [(name, header, payload) for name, (header, payload) in newest.items()]
+                which = (parts[0], number if parts[0].startswith(_FILMS) else -1)
+                taken.pop(which, None)
+                taken[which] = (header, parts[2])
+        return [(name, header, payload) for (name, _), (header, payload) in taken.items()]
 
     def close(self) -> None:
         self.socket.close()

@@ -31,7 +31,7 @@ class Piece:
 class Batch:
     """What one message carries. `first`: the number of its first media piece; the initialisation segment has none.
 
-    `mime`, `width` and `height` belong to the epoch. `replay`: sent again, for one who has just come.
+    `mime` (as browsers are asked, with its codecs), `width` and `height` belong to the epoch. `replay`: sent again, for one who has just come.
     """
 
     epoch: int
@@ -41,6 +41,11 @@ class Batch:
     height: int
     pieces: tuple[Piece, ...]
     replay: bool = False
+
+
+def mime(codecs: str) -> str:
+    """What a browser is asked whether it plays it. `codecs` by RFC 6381, as in CameraState.film."""
+    return f'video/mp4; codecs="{codecs}"'
 
 
 def pack(batch: Batch) -> tuple[dict[str, Any], bytes]:

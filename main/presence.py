@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from camera.live.feed import Bell
 from main.actors import Login
+from main.live_delays import Delays
 from main.viewings import Seen
 
 LOGGED_OUT, GONE = "logged_out", "gone"
@@ -16,7 +17,14 @@ class Row:
     pk: int
     watches: set["Watch"] = field(default_factory=set)
     bytes: int = 0
+    # Of the whole session, while it has not been written; and what it comes from. Seconds.
     delay: tuple[float, float] | None = None
+    delays: Delays = field(default_factory=Delays)
+
+    def delayed(self, median: float, longest: float) -> None:
+        """A browser has reported how late its pictures were on the screen."""
+        self.delays.add(median, longest)
+        self.delay = self.delays.summary()
 
     def take(self) -> Seen:
         """What is to be written; counted from zero again."""

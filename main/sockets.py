@@ -14,7 +14,6 @@ from django.db import DatabaseError
 from django.urls import path, re_path
 
 from accounts.devices import device_words
-from camera.live.feed import Bell
 from camera.live.hub import running_hub
 from camera.models import Camera, Right
 from main import viewings
@@ -28,8 +27,11 @@ from main.handshake import (
     header,
     number,
 )
+from main.live_forms import TileWish
+from main.live_line import line_of
+from main.live_sending import LiveSending
 from main.presence import LOGGED_OUT, Watch
-from main.tiles import Tile, TileWish, WishError, wishes
+from main.tiles import Tile, WishError, wishes
 from main.viewings import Transport, Visitor
 from main.watchers import running_watchers
 from main.webcam_socket import WebcamConsumer
@@ -37,7 +39,6 @@ from main.webcam_socket import WebcamConsumer
 logger = logging.getLogger(__name__)
 
 LONGEST_MESSAGE = 65_536
-LOOK_EVERY = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +65,18 @@ def admit(visitor: Visitor, page: str, wanted: dict[str, TileWish]) -> tuple[boo
     return True, admitted
 
 
+def is_news(tile: Tile | None, wish: TileWish) -> bool:
+    """Whether the row of that tile has to be written: it is new, or has grown to one that counts."""
+    return tile is None or (wish.counts and not tile.wish.counts)
+
+
 class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
-    """One socket: takes wishes, sends the newest pictures. A slow one misses pictures; nothing is queued for it."""
+    """One socket: takes wishes. What goes out is `sending`'s; nothing is queued for a slow one."""
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        self.tiles: dict[str, Tile] = {}
-        self.bell = Bell()
+        self.sending: LiveSending | None = None
         self.watch: Watch | None = None
         self.sender: asyncio.Task[None] | None = None
-        self.channel = -1
         self.closed = False
         try:
             await super().__call__(scope, receive, send)
@@ -93,9 +97,10 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         self.page = "".join(query.get("page", [])[:1])[: viewings.LONGEST_PAGE] or viewings.new_page_id()
         self.hub, self.watchers = await running_hub(), running_watchers()
         await self.accept()
-        self.watch = Watch(login, self.bell)
+        self.sending = LiveSending(self.hub, self.watchers, line_of(self.scope), self.tell, self.tell_bytes)
+        self.watch = Watch(login, self.sending.bell)
         self.watchers.attach(self.watch)
-        self.sender = asyncio.create_task(self.keep_sending(), name="live-socket")
+        self.sender = asyncio.create_task(self.keep_sending(self.sending), name="live-socket")
 
     async def disconnect(self, code: int) -> None:
         self.leave()
@@ -104,8 +109,8 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         """Give everything back; may be called twice."""
         if self.sender is not None:
             self.sender.cancel()
-        for slug in list(self.tiles):
-            self.drop(slug)
+        if self.sending is not None:
+            self.sending.leave()
         if self.watch is not None:
             self.watchers.detach(self.watch)
             self.watch = None
@@ -124,10 +129,10 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             message = None
         known = False
         if isinstance(message, dict):
-            for name, take in (("watch", self.take_watch), ("ping", self.take_ping), ("delay", self.take_delay)):
-                if name in message:
-                    known = True
-                    await take(message[name])
+            takes = {"watch": self.take_watch, "ping": self.take_ping, "delay": self.take_delay, "move": self.take_move}
+            for name in [name for name in takes if name in message]:
+                known = True
+                await takes[name](message[name])
         if not known:
             await self.tell_error("bad_request", "Send a JSON object with watch, ping or delay.")
 
@@ -139,22 +144,31 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     async def take_delay(self, value: object) -> None:
         for slug, measured in value.items() if isinstance(value, dict) else [("", None)]:
-            tile = self.tiles.get(slug)
             values = measured if isinstance(measured, dict) else {}
             median, longest = (number(values.get(name), 0, 3600) for name in ("median", "max"))
             if median is None or longest is None:
                 await self.tell_error("bad_request", "delay takes {slug: {median, max}} in seconds.")
                 return
+            tile = self.sending.tiles.get(slug) if self.sending is not None else None
             if tile is not None and tile.watch.row is not None:
-                tile.watch.row.delay = (median, max(median, longest))
+                tile.watch.row.delayed(median, longest)
+
+    async def take_move(self, value: object) -> None:
+        if not isinstance(value, dict) or not isinstance(value.get("camera"), str):
+            await self.tell_error("bad_request", "move takes {camera, pan, tilt, zoom}.")
+        else:
+            await self.tell_error("not_supported", "Cameras cannot be moved from here yet.")
 
     async def take_watch(self, value: object) -> None:
+        if self.sending is None:
+            return
         try:
             wanted = wishes(value)
         except WishError as error:
             await self.tell_error("bad_request", str(error))
             return
-        new = {slug: wish for slug, wish in wanted.items() if self.is_news(slug, wish)}
+        tiles = self.sending.tiles
+        new = {slug: wish for slug, wish in wanted.items() if is_news(tiles.get(slug), wish)}
         try:
             valid, admitted = await self.watchers.write(admit, self.visitor, self.page, new) if new else (True, {})
         except DatabaseError:
@@ -162,65 +176,53 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             return
         if not valid:
             await self.close(CLOSED_LOGGED_OUT)
-        else:
-            await self.settle(wanted, admitted)
+        elif not self.closed:
+            await self.settle(self.sending, wanted, admitted)
 
-    def is_news(self, slug: str, wish: TileWish) -> bool:
-        """Whether the row of that tile has to be written: it is new, or has grown to one that counts."""
-        tile = self.tiles.get(slug)
-        return tile is None or (wish.counts and not tile.wish.counts)
-
-    async def settle(self, wanted: dict[str, TileWish], admitted: dict[str, Admitted]) -> None:
+    async def settle(self, sending: LiveSending, wanted: dict[str, TileWish], admitted: dict[str, Admitted]) -> None:
         """From now on the wanted tiles and no others."""
-        for slug in [slug for slug in self.tiles if slug not in wanted]:
-            self.drop(slug)
+        for slug in [slug for slug in sending.tiles if slug not in wanted]:
+            sending.drop(slug)
         for slug, wish in wanted.items():
-            if slug in self.tiles:
-                self.tiles[slug].wish = wish
+            if slug in sending.tiles:
+                sending.change(slug, wish)
             elif slug in admitted:
-                self.add(admitted[slug], wish)
-        tiles = list(self.tiles.values())
-        await self.tell({"cameras": [tile.describe(self.hub) for tile in tiles]})
-        for slug in [slug for slug in wanted if slug not in self.tiles]:
+                one = admitted[slug]
+                watch = Watch(self.visitor.login, sending.bell, one.camera.pk, names=True)
+                self.watchers.attach(watch, one.session)
+                sending.add(slug, watch, wish, manages=one.manages)
+        missing = [slug for slug in wanted if slug not in sending.tiles]
+        await sending.announce()
+        for slug in missing:
             await self.tell_error("not_found", "No such camera.", camera=slug)
-        for tile in tiles:
-            tile.announced = True
-        self.bell.ring()
-
-    def add(self, admitted: Admitted, wish: TileWish) -> None:
-        camera = admitted.camera
-        # A number that was another camera's a moment ago is taken again as late as can be.
-        taken = {tile.channel for tile in self.tiles.values()}
-        self.channel = next(n % 256 for n in range(self.channel + 1, self.channel + 257) if n % 256 not in taken)
-        watch = Watch(self.visitor.login, self.bell, camera.pk, names=True)
-        feed = self.hub.feed(camera.pk)
-        feed.add(self.bell)
-        self.watchers.attach(watch, admitted.session)
-        self.tiles[camera.slug] = Tile(camera.slug, self.channel, feed, watch, wish, manages=admitted.manages)
-
-    def drop(self, slug: str) -> None:
-        tile = self.tiles.pop(slug)
-        tile.feed.remove(self.bell)
-        self.watchers.detach(tile.watch)
 
     # What goes out
 
     async def close(self, code: int | None = None, reason: str | None = None) -> None:
         if not self.closed:
             self.closed = True
+            if self.sending is not None:
+                self.sending.over = True
             await super().close(code, reason)
 
     async def tell(self, message: dict[str, Any]) -> None:
         if not self.closed:
             await self.send(text_data=json.dumps(message, separators=(",", ":")))
 
+    async def tell_bytes(self, message: bytes) -> None:
+        if not self.closed:
+            await self.send(bytes_data=message)
+
     async def tell_error(self, code: str, message: str, **more: str) -> None:
         await self.tell({"error": {"code": code, "message": message, **more}})
 
-    async def keep_sending(self) -> None:
+    async def keep_sending(self, sending: LiveSending) -> None:
         try:
-            while await self.send_newest():
-                await self.bell.wait(min([LOOK_EVERY, *(tile.patience(self.hub) for tile in self.tiles.values())]))
+            while not self.closed:
+                if self.is_logged_out(sending):
+                    await self.close(CLOSED_LOGGED_OUT)
+                    return
+                await sending.turn()
         except OSError:
             return  # the viewer is gone; the server tells the consumer so
         except Exception:
@@ -228,30 +230,9 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             logger.exception("a live socket failed")
             await self.close(CLOSED_FAILED)
 
-    async def send_newest(self) -> bool:
-        """One turn over all tiles; False when the socket has been closed."""
-        if self.watch is None or self.watch.gone or any(one.watch.ended == LOGGED_OUT for one in self.tiles.values()):
-            await self.close(CLOSED_LOGGED_OUT)
-            return False
-        for tile in list(self.tiles.values()):
-            if self.closed:
-                return False
-            if tile.watch.gone:
-                self.drop(tile.slug)
-                await self.tell_error("gone", "You may not watch this camera any more.", camera=tile.slug)
-            elif tile.announced and self.tiles.get(tile.slug) is tile:
-                await self.send_tile(tile)
-        return not self.closed
-
-    async def send_tile(self, tile: Tile) -> None:
-        now = time.monotonic()
-        state = tile.state_due(self.hub.state(tile.feed.camera), self.watchers.watching(tile.feed.camera), now)
-        if state is not None:
-            await self.tell({"state": state})
-        picture = tile.picture_due(self.hub, now)
-        if picture is not None:
-            await self.send(bytes_data=picture.message(tile.channel))
-            tile.watch.sent(len(picture.frame.data))
+    def is_logged_out(self, sending: LiveSending) -> bool:
+        watches = [tile.watch for tile in sending.tiles.values()]
+        return self.watch is None or self.watch.gone or any(watch.ended == LOGGED_OUT for watch in watches)
 
 
 class RefusingConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]

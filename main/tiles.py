@@ -1,12 +1,14 @@
-"""One tile of a live socket: what its viewer wishes, and what is due to be sent for it."""
+"""One tile of a live socket: what its viewer wishes, and what is to be told of it."""
 
-import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from camera.live.feed import Feed, Pace, Picture
+from camera.live.feed import Bell, Feed
+from camera.live.films import FilmFeed
 from camera.live.hub import Hub
 from camera.packets import REASON_TEXT, CameraState
+from main.live_flows import FilmFlow, Flow, PictureFlow
+from main.live_forms import NOTHING, Form, TileWish, as_it_comes
 from main.presence import Watch
 
 MOST_TILES = 64
@@ -16,19 +18,6 @@ FASTEST = 60.0
 
 class WishError(ValueError):
     """What the viewer wishes cannot be read; the message says why."""
-
-
-@dataclass(frozen=True, slots=True)
-class TileWish:
-    """`rate`: pictures a second at most, None for what the house allows. `size`: full or small, as it is shown."""
-
-    rate: float | None = None
-    size: str = "full"
-
-    @property
-    def counts(self) -> bool:
-        """Whether a camera that is recorded while watched is recorded for this tile."""
-        return self.size == "full"
 
 
 def wishes(value: object) -> dict[str, TileWish]:
@@ -47,7 +36,8 @@ def _wish(value: object) -> tuple[str, TileWish]:
     if not (slug.isascii() and slug.isprintable()):
         # A database may not even take it as a question: half of a character, or a zero.
         raise WishError('"camera" is a slug: small letters, digits and hyphens.')
-    if value.get("as", "jpeg") not in ("jpeg", "mp4"):
+    form = value.get("as", "jpeg")
+    if form not in ("jpeg", "mp4"):
         raise WishError('"as" is jpeg or mp4.')
     size = value.get("size", "full")
     if size not in ("full", "small"):
@@ -57,43 +47,70 @@ def _wish(value: object) -> tuple[str, TileWish]:
         isinstance(rate, bool) or not isinstance(rate, int | float) or not 0.01 <= rate <= FASTEST
     ):
         raise WishError(f'"rate" is a number from 0.01 to {FASTEST:g}.')
-    return slug, TileWish(rate, size)
+    sound = value.get("sound", False)
+    if not isinstance(sound, bool):
+        raise WishError('"sound" is true or false.')
+    return slug, TileWish(rate, size, form, sound)
 
 
 @dataclass(slots=True, eq=False)
 class Tile:
-    """A camera on a socket. Nothing is sent before its channel has been announced."""
+    """A camera on a socket. Nothing is sent before its channel has been announced. `bell` rings at each new piece."""
 
     slug: str
+    camera: int
     channel: int
-    feed: Feed
+    bell: Bell
     watch: Watch
     wish: TileWish
     # Those who may change the camera are told what exactly failed; to others this would tell its address.
     manages: bool = False
     announced: bool = False
-    pace: Pace = field(default_factory=Pace)
-    shown: Picture | None = None
+    form: Form = field(init=False)
+    feed: Feed = field(init=False)
+    flow: Flow = field(init=False)
+    # Monotonic time since which the film has been missing, None while it is there.
+    missing_since: float | None = None
     told: tuple[object, ...] = ()
     told_at: float = 0.0
 
+    def come(self, hub: Hub, form: Form) -> None:
+        """From now on its pictures come in that form."""
+        before = getattr(self, "feed", None)
+        self.feed = _feed(hub, self.camera, form)
+        self.form = as_it_comes(form, self.feed)
+        if self.feed is not before:
+            self.feed.add(self.bell)
+            if before is not None:
+                before.remove(self.bell)
+        if isinstance(self.feed, FilmFeed):
+            self.flow = FilmFlow(hub, self.feed, self.form.face)
+        else:
+            self.flow = PictureFlow(hub, self.feed, self.wish.rate or FASTEST)
+
+    def leave(self) -> None:
+        self.feed.remove(self.bell)
+
     def describe(self, hub: Hub) -> dict[str, Any]:
-        """How its pictures will come; JPEG whatever was asked for, until there are others."""
-        state = hub.state(self.feed.camera)
+        """How its pictures come, and whether there is sound to be had."""
+        newest = self.feed.newest
+        shown = (newest.frame.width, newest.frame.height) if newest is not None else (0, 0)
+        width, height = shown if all(shown) else (self.form.width, self.form.height)
         return {
             "camera": self.slug,
             "channel": self.channel,
-            "as": "jpeg",
-            "mime": "image/jpeg",
-            "width": state.width,
-            "height": state.height,
+            "as": "mp4" if self.form.is_film else "jpeg",
+            "mime": self.form.mime,
+            "width": width,
+            "height": height,
+            "sound": bool(hub.state(self.camera).film_sound),
         }
 
     def state_due(self, state: CameraState, watching: list[str], now: float) -> dict[str, Any] | None:
         """The state to tell: at once, at every change, else about every second."""
         session = self.watch.row.pk if self.watch.row else None
         recording = (state.recording, state.reasons, session)
-        news = (state.state, state.reason, state.detail, state.since, recording, tuple(watching))
+        news = (state.state, state.reason, state.detail, state.since, state.moving, recording, tuple(watching))
         if news == self.told and now - self.told_at < STATE_EVERY:
             return None
         self.told, self.told_at = news, now
@@ -106,6 +123,7 @@ class Tile:
             "reasons": list(state.reasons),
             "session": session,
             "watching": watching,
+            "moving": state.moving,
             "text": REASON_TEXT.get(state.reason or "", ""),
             "detail": state.detail if self.manages else "",
             "since": state.since or None,
@@ -115,21 +133,8 @@ class Tile:
             "last_frame_at": state.last_frame_at,
         }
 
-    def picture_due(self, hub: Hub, now: float) -> Picture | None:
-        """The newest picture when it has not been sent and the viewer's rate allows it now."""
-        picture = self._unseen(hub)
-        if picture is None or not self.pace.ready(now, self._rate(hub)):
-            return None
-        self.shown = picture
-        return picture
 
-    def patience(self, hub: Hub) -> float:
-        """Seconds until there may be something to send without anything new having come."""
-        return STATE_EVERY if self._unseen(hub) is None else self.pace.patience(time.monotonic(), self._rate(hub))
-
-    def _unseen(self, hub: Hub) -> Picture | None:
-        picture = hub.live(self.feed)
-        return None if picture is self.shown else picture
-
-    def _rate(self, hub: Hub) -> float:
-        return min(self.wish.rate or FASTEST, hub.viewer_fps)
+def _feed(hub: Hub, camera: int, form: Form) -> Feed:
+    if form.kind == NOTHING:
+        return Feed(camera)
+    return hub.film(camera, form.kind) if form.is_film else hub.feed(camera, form.kind)

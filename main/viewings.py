@@ -10,8 +10,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from django.db import transaction
-from django.db.models import BigIntegerField, Case, F, Q, Value, When
+from django.db import connection, transaction
+from django.db.models import Case, F, FloatField, Q, Value, When
+from django.db.models.functions import Coalesce, Greatest
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -41,6 +42,7 @@ FRAME_PAGE = "frame.jpg"
 LONGEST_PAGE = 64
 PAGE_ID = re.compile(r"[A-Za-z0-9_-]{16,64}")
 ROWS_AT_ONCE = 200
+_MORE_BYTES = f'UPDATE "{ViewingSession._meta.db_table}" SET "bytes" = "bytes" + %s WHERE "id" = %s'  # noqa: S608 (own name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,9 +168,11 @@ def write_seen(seen: Iterable[Seen], now: datetime | None = None) -> set[int]:
     for start in range(0, len(pks), ROWS_AT_ONCE):
         chunk = pks[start : start + ROWS_AT_ONCE]
         going_on = ViewingSession.objects.filter(pk__in=chunk, ended_at=None)
-        if going_on.update(last_seen_at=now, left_at=None, bytes=_more_bytes(rows[pk] for pk in chunk)) < len(chunk):
-            ended |= set(chunk) - set(going_on.values_list("pk", flat=True))
-        _write_delays([rows[pk] for pk in chunk])
+        with transaction.atomic():
+            if going_on.update(last_seen_at=now, left_at=None) < len(chunk):
+                ended |= set(chunk) - set(going_on.values_list("pk", flat=True))
+            _write_bytes([rows[pk] for pk in chunk if pk not in ended])
+            _write_delays([rows[pk] for pk in chunk])
     return ended
 
 
@@ -180,17 +184,24 @@ def write_left(left: Iterable[tuple[Seen, datetime]]) -> None:
         _write_delays([seen])
 
 
-def _more_bytes(rows: Iterable[Seen]) -> Case | F:
-    cases = [When(pk=one.pk, then=F("bytes") + Value(one.bytes)) for one in rows if one.bytes]
-    return Case(*cases, default=F("bytes"), output_field=BigIntegerField()) if cases else F("bytes")
+def _write_bytes(rows: list[Seen]) -> None:
+    # One prepared statement for all of them: Django's CASE takes ten times as long to put into words.
+    more = [(one.bytes, one.pk) for one in rows if one.bytes]
+    if more:
+        with connection.cursor() as cursor:
+            cursor.executemany(_MORE_BYTES, more)
 
 
 def _write_delays(rows: list[Seen]) -> None:
-    measured = [(ViewingSession(pk=one.pk), one.delay) for one in rows if one.delay is not None]
-    for row, (median, longest) in measured:
-        row.delay_median, row.delay_max = median, longest
-    if measured:
-        ViewingSession.objects.bulk_update([row for row, _ in measured], ["delay_median", "delay_max"])
+    measured = [(one.pk, one.delay) for one in rows if one.delay is not None]
+    if not measured:
+        return
+    # Another web process may have seen the same session before: the worst stays the worst.
+    worst = [When(pk=pk, then=Greatest(Coalesce(F("delay_max"), 0.0), longest)) for pk, (_, longest) in measured]
+    medians = [When(pk=pk, then=Value(median)) for pk, (median, _) in measured]
+    ViewingSession.objects.filter(pk__in=[pk for pk, _ in measured]).update(
+        delay_median=Case(*medians, output_field=FloatField()), delay_max=Case(*worst, output_field=FloatField())
+    )
 
 
 def end_unseen(now: datetime | None = None) -> int:

@@ -95,6 +95,7 @@ def test_pictures_come_as_the_contract_says(
             "mime": "image/jpeg",
             "width": 640,
             "height": 360,
+            "sound": False,
         }
         state = text(socket, "state")
         assert {"camera", "state", "reason", "fps", "recording", "watching"} <= set(state)

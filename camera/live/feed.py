@@ -4,11 +4,11 @@ Nothing here queues: whoever is slow misses pictures instead of seeing old ones.
 """
 
 import asyncio
-import struct
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from camera.live.messages import Message
 from camera.packets import Frame
 
 BOUNDARY = b"frame"
@@ -19,15 +19,15 @@ CLOSING = b"\r\n--" + BOUNDARY + b"\r\n"
 KIND_JPEG = 3
 
 
-class Picture:
+class Picture(Message):
     """A frame, and what it is sent as: each form is built once and shared by all viewers."""
 
-    __slots__ = ("_messages", "_part", "frame")
+    __slots__ = ("_part", "frame")
 
     def __init__(self, frame: Frame) -> None:
+        super().__init__(KIND_JPEG, frame.captured_at, frame.data)
         self.frame = frame
         self._part: bytes | None = None
-        self._messages: dict[int, bytes] = {}
 
     def part(self) -> bytes:
         """The frame as a part of multipart/x-mixed-replace, closed by the boundary."""
@@ -39,14 +39,6 @@ class Picture:
             )
             self._part = b"".join((head.encode(), data, CLOSING))
         return self._part
-
-    def message(self, channel: int) -> bytes:
-        """The frame as a binary WebSocket message: u8 channel, u8 kind, f64 capture time (big-endian), JPEG."""
-        message = self._messages.get(channel)
-        if message is None:
-            head = struct.pack(">BBd", channel, KIND_JPEG, self.frame.captured_at)
-            message = self._messages[channel] = head + self.frame.data
-        return message
 
 
 class Bell:

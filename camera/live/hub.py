@@ -12,8 +12,9 @@ import zmq.asyncio
 from django.conf import settings
 from django.db import DatabaseError, connections
 
-from camera import bus, ports
+from camera import bus, films, ports
 from camera.live.feed import Bell, Feed, Picture
+from camera.live.films import FilmFeed
 from camera.packets import CameraState, Frame, Reason, StateName, sound
 
 logger = logging.getLogger(__name__)
@@ -21,6 +22,8 @@ logger = logging.getLogger(__name__)
 EVENT = "event"
 # Of these the newest counts, whatever came before.
 PICTURES = frozenset({bus.JPEG, bus.SMALL, bus.GLANCE})
+# Of these every piece counts.
+FILMS = frozenset({bus.FILM, bus.FILM_SOUND})
 # After this long without a word (the engine speaks every second) its word is not believed any more.
 SILENCE = 3.0
 # A feed is kept this long after its last viewer, so that turning a page costs no new start.
@@ -116,12 +119,22 @@ class Hub:
         """The camera's feed of that kind (JPEG, SMALL, GLANCE), subscribed to when it is not yet. The hub must run;
         listen to it within LINGER seconds."""
         feed = self._feeds.get((kind, camera))
-        if feed is None:
-            assert self._subscriber is not None
-            feed = self._feeds[kind, camera] = Feed(camera)
-            feed.idle_since = time.monotonic()
-            self._subscriber.subscribe(bus.topic(kind, camera))
-            self._policy_bell.ring()
+        return feed if feed is not None else self._subscribe(Feed(camera), kind)
+
+    def film(self, camera: int, kind: str = bus.FILM) -> FilmFeed:
+        """The camera's film (FILM, or FILM_SOUND), under the same conditions."""
+        feed = self._feeds.get((kind, camera))
+        if not isinstance(feed, FilmFeed):
+            feed = FilmFeed(camera)
+            self._subscribe(feed, kind)
+        return feed
+
+    def _subscribe(self, feed: Feed, kind: str) -> Feed:
+        assert self._subscriber is not None
+        self._feeds[kind, feed.camera] = feed
+        feed.idle_since = time.monotonic()
+        self._subscriber.subscribe(bus.topic(kind, feed.camera))
+        self._policy_bell.ring()
         return feed
 
     def live(self, feed: Feed) -> Picture | None:
@@ -129,12 +142,23 @@ class Hub:
         picture = feed.newest
         if picture is None or not self._counts(feed.camera, picture.frame.captured_at):
             return None
-        return picture if time.time() - picture.frame.captured_at <= self._lives(feed.camera, picture.frame) else None
+        age = time.time() - picture.frame.captured_at
+        return picture if age <= self._lives(feed.camera, picture.frame.every) else None
 
-    def _lives(self, camera: int, frame: Frame) -> float:
-        """Seconds for which a picture counts as live; a slow camera's longer, a stalled one's not."""
+    def live_film(self, feed: FilmFeed) -> bool:
+        """Whether what the feed keeps may be shown to one who comes now."""
+        newest = feed.newest_at
+        return (
+            newest is not None
+            and self._counts(feed.camera, newest)
+            and time.time() - newest <= self._lives(feed.camera)
+        )
+
+    def _lives(self, camera: int, every: float = 0.0) -> float:
+        """Seconds for which a picture counts as live; a slow camera's longer, a stalled one's not. `every`: seconds from
+        one picture to the next that the camera is asked for, 0 when it sends as it likes."""
         usual = self._usual_fps.get(camera, 0.0)
-        return max(LIVE_SECONDS, 2.5 * frame.every, 2.5 / usual if usual else 0.0)
+        return max(LIVE_SECONDS, 2.5 * every, 2.5 / usual if usual else 0.0)
 
     def _counts(self, camera: int, captured_at: float) -> bool:
         state = self.state(camera)
@@ -161,6 +185,8 @@ class Hub:
         kind, _, which = name.rstrip(b";").partition(b":")
         if kind.decode() in PICTURES:
             self._take_frame(kind.decode(), int(which), header, payload)
+        elif kind.decode() in FILMS:
+            self._take_film(kind.decode(), int(which), header, payload)
         elif kind == bus.STATE.encode():
             self._take_state(sound(CameraState.from_dict(header)))
         elif kind == bus.ENGINE.encode():
@@ -180,6 +206,14 @@ class Hub:
         if feed is not None and payload and self._counts(camera, frame.captured_at):
             feed.put(frame)
 
+    def _take_film(self, kind: str, camera: int, header: dict[str, Any], payload: bytes) -> None:
+        feed = self._feeds.get((kind, camera))
+        if not isinstance(feed, FilmFeed):
+            return
+        batch = films.unpack(header, payload)
+        if self._counts(camera, batch.pieces[-1].captured_at):
+            feed.take(batch)
+
     def _take_state(self, state: CameraState) -> None:
         before = self._states.get(state.camera)
         self._states[state.camera] = (time.monotonic(), state)
@@ -189,7 +223,8 @@ class Hub:
         if before is not None and _told(before[1]) == _told(state):
             return
         for feed in [feed for (_, camera), feed in self._feeds.items() if camera == state.camera]:
-            if feed.newest is not None and not self._counts(state.camera, feed.newest.frame.captured_at):
+            newest = _newest_at(feed)
+            if newest is not None and not self._counts(state.camera, newest):
                 feed.clear()
             else:
                 feed.ring()
@@ -206,6 +241,9 @@ class Hub:
                     del self._feeds[kind, camera]
                     assert self._subscriber is not None
                     self._subscriber.unsubscribe(bus.topic(kind, camera))
+                elif isinstance(feed, FilmFeed) and feed.wants_again(now):
+                    assert self._subscriber is not None
+                    self._subscriber.ask_again(bus.topic(kind, camera))
             self._was_up = up
             for camera in [camera for camera, (heard, _) in self._states.items() if now - heard > FORGET_STATE]:
                 del self._states[camera]
@@ -222,9 +260,17 @@ class Hub:
             await self._policy_bell.wait(POLICY_EVERY)
 
 
+def _newest_at(feed: Feed) -> float | None:
+    """Capture time of the newest that is in the feed."""
+    if isinstance(feed, FilmFeed):
+        return feed.newest_at
+    return feed.newest.frame.captured_at if feed.newest is not None else None
+
+
 def _told(state: CameraState) -> tuple[object, ...]:
     """What viewers are told at once when it changes."""
-    return state.state, state.reason, state.detail, state.recording, state.since
+    film = state.film, state.film_sound
+    return state.state, state.reason, state.detail, state.recording, state.since, state.moving, film
 
 
 _current: Hub | None = None

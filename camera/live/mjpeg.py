@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator
 from functools import lru_cache
 from typing import Protocol
 
-from camera.live.feed import BOUNDARY, CLOSING, OPENING, Bell, Pace, Picture
+from camera.live.feed import BOUNDARY, CLOSING, Bell, Pace, Picture
 from camera.live.hub import Hub
 from camera.packets import REASON_TEXT, CameraState, StateName
 
@@ -34,14 +34,14 @@ class Viewer(Protocol):
 
 
 async def parts(hub: Hub, camera: int, viewer: Viewer, bell: Bell) -> AsyncGenerator[bytes, None]:
-    """The body of the stream until the viewer is gone. `bell` wakes it, so ring it when the viewer has to go.
+    """What follows OPENING in the body of the stream, until the viewer is gone. `bell` wakes it, so ring it when the
+    viewer has to go.
 
     A viewer that takes long gets the newest picture next, not the one after its last.
     """
     feed = hub.feed(camera)
     pace, seen, placeholder = Pace(), None, _Placeholder()
     with feed.listening(bell):
-        yield OPENING
         while not (viewer.gone or hub.closing):
             now = time.monotonic()
             picture: Picture | None = hub.live(feed)

@@ -90,6 +90,8 @@ class Detection:
         self._report, self._moved, self._clock = report, moved, clock
         # Gets (capture time, JPEG) of each picture of an event that is kept.
         self.pictured: Callable[[float, bytes], None] = lambda _, __: None
+        # Called at each confirmed finding.
+        self.stirred: Callable[[], None] = lambda: None
         self._changed = threading.Condition()
         self._orders = Orders()
         self._pace = Pace()
@@ -197,6 +199,7 @@ class Detection:
         self._over(turn.ended)
         span = self._happening.current
         if turn.confirmed and span is not None:
+            self.stirred()
             self._moved(span.started_at, span.last_at)
             self._tell(span, finding, seen, orders)
 

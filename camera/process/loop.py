@@ -19,12 +19,15 @@ from camera.process.capture import Capture, FanOut, LiveOutput
 from camera.process.clock import RealClock
 from camera.process.configuration import Configuration
 from camera.process.detection import Detection
+from camera.process.film import FilmOutlet, publisher
+from camera.process.filmstore import FilmStore
 from camera.process.flagged import Flagged, Then
 from camera.process.late import Late
 from camera.process.live import LiveSlot
 from camera.process.outlets import JpegOutlet, Outlets
 from camera.process.pushes import Pushes
 from camera.process.recorder import Recorder
+from camera.process.small import Small, SmallOutlet
 from camera.process.snapshots import Snapshots
 from camera.process.state import StateKeeper
 from camera.process.transcode import Transcoder
@@ -56,10 +59,17 @@ class CameraProcess:
         clock = RealClock()
         self._state_changed = threading.Event()
         self._slot = LiveSlot(self._on_picture)
-        self._keeper = StateKeeper(configuration.camera, clock, self._slot.open, self._on_state)
+        self._keeper = StateKeeper(configuration.camera, clock, self._on_online, self._on_state)
         self._transcoder = Transcoder(self._slot, self._keeper.blind)
         self._pictures = JpegOutlet(configuration.camera, self._media, self._slot, self._watch, self._sized)
-        self._outlets = Outlets(self._media, [self._pictures])
+        self._small = Small(self._slot, self._transcoder, self.wake, self._on_state)
+        self._transcoder.small = self._small.offer
+        self._small_pictures = SmallOutlet(configuration.camera, self._media, self._small)
+        self._outlets = Outlets(self._media, [self._pictures, self._small_pictures])
+        films = FilmStore(self.wake)
+        self._film_media = publisher(self._context, configuration.endpoints.media_in)
+        film = FilmOutlet(configuration.camera, self._film_media, films, self._keeper.films)
+        self._film_outlets = Outlets(self._film_media, [film])
         self._outbox: deque[tuple[str, dict[str, Any], Then | None]] = deque()
         # To commands that are not answered at once.
         self._answers: deque[tuple[str, Body]] = deque()
@@ -67,9 +77,10 @@ class CameraProcess:
         self._detection = Detection(self._report, self._recorder.moved, self._recorder.ring.gop_until)
         self._transcoder.tap = self._detection.offer
         self._detection.pictured = self._recorder.pictured
+        self._detection.stirred = self._small.moved
         self._snapshots = Snapshots()
         live = LiveOutput(self._slot, self._transcoder)
-        output = FanOut([self._recorder, self._detection, live, self._snapshots])
+        output = FanOut([films, self._recorder, self._detection, live, self._small, self._snapshots])
         self._capture = Capture(configuration.source, self._open, self._keeper, output, clock, configuration.timeouts)
         work = {
             "recorder": self._recorder.run,
@@ -77,6 +88,7 @@ class CameraProcess:
             "detection": self._detection.run,
             "transcoder": self._transcoder.run,
             "snapshots": self._snapshots.run,
+            "small": self._small.run,
             "capture": self._capture.run,
         }
         self._inbox: Inbox | None = None
@@ -93,7 +105,7 @@ class CameraProcess:
     def _open(self, config: SourceConfig, stop: threading.Event, timeouts: Timeouts) -> Source:
         """Called by the capture thread, before any picture of the source."""
         source = open_source(config, stop, timeouts, self._inbox)
-        self._pictures.every = every(source)
+        self._pictures.every = self._small_pictures.every = every(source)
         return source
 
     def wake(self) -> None:
@@ -109,6 +121,10 @@ class CameraProcess:
     def _on_picture(self) -> None:
         if self._pictures.is_wanted:
             self.wake()
+
+    def _on_online(self, is_online: bool) -> None:
+        self._slot.open(is_online)
+        self._small.open(is_online)
 
     def _on_state(self) -> None:
         self._state_changed.set()
@@ -133,10 +149,11 @@ class CameraProcess:
             self._flagged.take(orders)
             self._late.take(orders)
         self._transcoder.detect(self._detection.wanted)
+        self._small.detect(self._detection.wanted)
 
     def run(self) -> None:
         poller = zmq.Poller()
-        for source in (self._media.socket, self._reports.socket, self._stdin, self._wake):
+        for source in (self._media.socket, self._film_media.socket, self._reports.socket, self._stdin, self._wake):
             poller.register(source, zmq.POLLIN)
         for thread in self._threads.values():
             thread.start()
@@ -157,6 +174,7 @@ class CameraProcess:
         if self._state_changed.is_set():
             self._say_state()
         self._outlets.turn()
+        self._film_outlets.turn()
         for header, payload in self._reports.commands():
             if header.get("name") == "frame":
                 self._pushed(header, payload)
@@ -211,7 +229,11 @@ class CameraProcess:
         self._state_changed.clear()
         recorder = self._recorder
         state = replace(
-            self._keeper.state(), recording=recorder.recording, reasons=recorder.reasons, orders=self._orders.number
+            self._keeper.state(),
+            recording=recorder.recording,
+            reasons=recorder.reasons,
+            orders=self._orders.number,
+            moving=self._small.moving,
         )
         self._reports.state(asdict(state))
 
@@ -226,14 +248,16 @@ class CameraProcess:
         began = time.monotonic()
         self._capture.stop.set()
         self._transcoder.stop()
+        self._small.stop()
         self._detection.stop()
         self._snapshots.stop()
         self._stop_pushes()
-        self._join(began + SOURCE_GRACE, "capture", "transcoder", "detection", "snapshots", "flagged")
+        self._join(began + SOURCE_GRACE, "capture", "transcoder", "small", "detection", "snapshots", "flagged")
         self._recorder.stop()
         self._join(began + GRACE - _LAST_WORDS, "recorder", "closeup", "late")
         self._last_words(time.monotonic() + _LAST_WORDS)
         self._media.close()
+        self._film_media.close()
         self._reports.close()
         self._context.destroy(linger=200)
 

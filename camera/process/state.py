@@ -49,6 +49,8 @@ class StateKeeper:
     def streams(self, info: StreamInfo) -> None:
         """Size or codec are these from now on."""
         with self._lock:
+            if info.codec != self._state.codec:
+                self._state = replace(self._state, film="", film_sound="")
             self._state = replace(self._state, codec=info.codec, width=info.width, height=info.height)
 
     def packet(self, packet: Packet, frozen: bool) -> None:
@@ -94,6 +96,13 @@ class StateKeeper:
         """What the decoded pictures really measure."""
         with self._lock:
             self._state = replace(self._state, width=width, height=height)
+
+    def films(self, silent: str, loud: str) -> None:
+        """By which codecs the film can be played untouched, without sound and with it; "" where it cannot."""
+        with self._lock:
+            if (silent, loud) != (self._state.film, self._state.film_sound):
+                self._state = replace(self._state, film=silent, film_sound=loud)
+                self._changed()
 
     def state(self) -> CameraState:
         """The state as it is to be told now."""

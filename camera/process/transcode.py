@@ -61,8 +61,8 @@ class Transcoder:
     and `glimpse` by any, `step` by its own.
 
     PyAV and OpenCV are loaded when the first picture is needed: most cameras are watched by nobody most of the time.
-    While only the detection looks, the decoder leaves out the loop filter and nothing is encoded. While only small tiles
-    look and nothing moves, key frames are decoded and nothing else.
+    While only the detection looks, the decoder leaves out the loop filter and nothing is encoded. While nothing moves
+    and only small tiles look, key frames are decoded and nothing else.
     """
 
     def __init__(

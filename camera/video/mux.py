@@ -154,24 +154,32 @@ def _plain_errors() -> Iterator[None]:
 
 
 def _copied(container: "av.container.OutputContainer", info: StreamInfo, first: Packet) -> Any:
-    """A stream for packets as they come. PyAV copies what players must know only from a stream that was read."""
-    head = info.extradata
-    if info.codec == "av1":
-        data = _DELIMITER + (head[4:] if head[:1] == b"\x81" else head) + first.data.removeprefix(_DELIMITER)
-    else:
-        data = (b"" if nal.parameter_sets(info.codec, first.data) else head) + first.data
-    template = av.open(io.BytesIO(data), format=_FORMATS[info.codec])
-    try:
-        read = template.streams.video[0] if template.streams.video else None
-        if read is None or not 0 < read.width * read.height <= MAX_PIXELS:
-            raise MuxError("the camera does not say how its pictures are encoded")
+    """A stream for packets as they come."""
+    with as_read(info, first.data) as read:
         stream = container.add_stream_from_template(read, opaque=True)
-    finally:
-        template.close()
     if info.codec == "hevc":
         # The other name for it, hev1, Apple's players do not know.
         stream.codec_tag = "hvc1"
     return stream
+
+
+@contextlib.contextmanager
+def as_read(info: StreamInfo, first: bytes, options: dict[str, str] | None = None) -> Iterator[Any]:
+    """A stream as if read from a file that begins with this key frame: PyAV copies what players must know only from
+    such a one. Raises MuxError, FFmpegError or ValueError for what cannot be read. `options`: of FFmpeg, to read it."""
+    head = info.extradata
+    if info.codec == "av1":
+        data = _DELIMITER + (head[4:] if head[:1] == b"\x81" else head) + first.removeprefix(_DELIMITER)
+    else:
+        data = (b"" if nal.parameter_sets(info.codec, first) else head) + first
+    template = av.open(io.BytesIO(data), format=_FORMATS[info.codec], options=options or {})
+    try:
+        read = template.streams.video[0] if template.streams.video else None
+        if read is None or not 0 < read.width * read.height <= MAX_PIXELS:
+            raise MuxError("the camera does not say how its pictures are encoded")
+        yield read
+    finally:
+        template.close()
 
 
 class _Encoder:

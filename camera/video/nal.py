@@ -1,8 +1,12 @@
 """H.264 and H.265 in Annex B form: start codes and the few NAL unit types that Fairwatch needs to know."""
 
 import re
+from collections.abc import Iterator
+from itertools import islice
 
 _START = re.compile(rb"\x00\x00\x01")
+# A picture of more units than this is none.
+MOST_UNITS = 1000
 # SPS and PPS; VPS, SPS and PPS.
 _PARAMETER_SETS = {"h264": frozenset({7, 8}), "hevc": frozenset({32, 33, 34})}
 
@@ -28,7 +32,7 @@ def has_picture(codec: str, data: bytes) -> bool:
     """False for parameter sets alone, which some cameras send as a packet of their own."""
     if codec not in _PARAMETER_SETS:
         return True
-    for match in _START.finditer(data):
+    for match in islice(_START.finditer(data), MOST_UNITS):
         kind = unit_type(codec, data[match.end() : match.end() + 1] or b"\x7f")
         if 1 <= kind <= 5 if codec == "h264" else kind < 32:
             return True
@@ -41,8 +45,43 @@ def starts_picture(codec: str, data: bytes) -> bool | None:
     H.264 7.3.3: first_mb_in_slice comes first, and 0 is written as a single 1 bit. H.265 7.3.6.1: the first bit is
     first_slice_segment_in_pic_flag.
     """
-    for match in _START.finditer(data):
+    for match in islice(_START.finditer(data), MOST_UNITS):
         head = data[match.end() : match.end() + 3]
         if len(head) == 3 and (1 <= head[0] & 0x1F <= 5 if codec == "h264" else head[0] >> 1 & 0x3F <= 31):
             return bool((head[1] if codec == "h264" else head[2]) & 0x80)
     return None
+
+
+def places(data: bytes) -> Iterator[tuple[int, int]]:
+    """Where each NAL unit begins and ends, without start codes; a unit may have zeros at its end that are not its own.
+    At most MOST_UNITS are looked for."""
+    begin = -1
+    for match in islice(_START.finditer(data), MOST_UNITS):
+        if begin >= 0:
+            yield begin, match.start()
+        begin = match.end()
+    if begin >= 0:
+        yield begin, len(data)
+
+
+def head(codec: str, data: bytes) -> tuple[bytes, ...]:
+    """The parameter sets that stand before the first slice of a picture."""
+    wanted, found = _PARAMETER_SETS.get(codec, frozenset()), []
+    for begin, end in places(data):
+        if begin == end:
+            continue
+        kind = unit_type(codec, data[begin : begin + 1])
+        if kind in wanted:
+            found.append(data[begin:end].rstrip(b"\0"))
+        elif 1 <= kind <= 5 if codec == "h264" else kind < 32:
+            break
+    return tuple(found)
+
+
+def is_key(codec: str, data: bytes) -> bool:
+    """Whether the first slice is of a picture that a decoder can begin with: IDR, with H.265 any IRAP."""
+    for match in islice(_START.finditer(data), MOST_UNITS):
+        kind = unit_type(codec, data[match.end() : match.end() + 1] or b"\x7f")
+        if 1 <= kind <= 5 if codec == "h264" else kind < 32:
+            return kind == 5 if codec == "h264" else 16 <= kind <= 23
+    return False

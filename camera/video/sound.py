@@ -35,7 +35,7 @@ class SoundTrack:
     def attach(self, container: "av.container.OutputContainer") -> None:
         """Add the stream; before the container's first packet. Raises ValueError for sound that cannot be kept."""
         if self._info.codec == "aac":
-            template = _aac_template(self._info)
+            template = aac_template(self._info)
             self._stream = container.add_stream_from_template(template.streams.audio[0])
             template.close()
             return
@@ -119,7 +119,7 @@ def _pcm_decoder(info: AudioInfo) -> AudioCodecContext:
     return decoder
 
 
-def _aac_template(info: AudioInfo) -> "av.container.InputContainer":
+def aac_template(info: AudioInfo) -> "av.container.InputContainer":
     """A container whose stream carries the camera's AAC parameters. PyAV copies these only from a stream that was
     read, so a few bytes of FLV (Adobe's file format, version 10.1, annex E) are made round them."""
     if len(info.extradata) < 2:

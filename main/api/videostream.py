@@ -126,7 +126,7 @@ async def stream(request: HttpRequest) -> HttpResponseBase:
     if request.method == "HEAD":
         return live_reply(HttpResponse(content_type=mjpeg.CONTENT_TYPE))
     viewer = Watch(admitted.login, Bell(), admitted.camera)
-    return live_reply(stream_reply(await running_hub(), viewer, admitted.session, videostream.running_streams.running))
+    return live_reply(await stream_reply(request, viewer, admitted.session, videostream.running_streams.running))
 
 
 @login_not_required

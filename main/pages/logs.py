@@ -16,7 +16,7 @@ from main.models import ViewingSession
 from main.viewings import LOOKBACKS
 from main.words import day_words, moment_words
 
-__all__ = ["ON_A_PAGE", "Chip", "day_words", "duration", "logs", "sentence"]
+__all__ = ["ON_A_PAGE", "Chip", "day_words", "delay_words", "duration", "logs", "sentence"]
 
 ON_A_PAGE = 100
 
@@ -88,6 +88,7 @@ def sentence(session: ViewingSession, reader: int | None = None, *, recorded: bo
         "footage": moment_words(session.footage_at) if lookback and session.footage_at and not session.footage else "",
         "gone": lookback and session.recording_id is None and not session.footage,
         "stills_of": _stills_of(session),
+        "delay": delay_words(session.delay_median, session.delay_max),
     }
 
 
@@ -128,6 +129,22 @@ def duration(seconds: float) -> str:
         return f"{int(seconds)} s"
     minutes = int(seconds // 60)
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def delay_words(median: float | None, longest: float | None) -> str:
+    """«40 ms, at worst 0.3 s»: from capture to screen as the viewer's browser measured it; empty where none did."""
+    if median is None:
+        return ""
+    told = _delay(median)
+    worst = _delay(longest) if longest is not None else told
+    return told if worst == told else f"{told}, at worst {worst}"
+
+
+def _delay(seconds: float) -> str:
+    """As the live page tells it: to ten milliseconds, from a second on to a tenth."""
+    if seconds < 0.995:
+        return f"{max(1, round(seconds * 100)) * 10} ms"
+    return f"{seconds:.1f} s" if seconds < 60 else duration(seconds)
 
 
 def _cursor(session: ViewingSession) -> str:

@@ -15,9 +15,10 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from camera.access import camera_for, rights_on
-from camera.live import mjpeg
+from camera.live import lean, mjpeg
 from camera.live.feed import Bell, Picture
 from camera.live.hub import Hub, current_hub, running_hub
+from camera.live.lean import Wire
 from camera.models import Camera, Right
 from camera.packets import REASON_TEXT, CameraState, Reason, StateName
 from main import viewings
@@ -25,6 +26,7 @@ from main.actors import Login, session_actor, stream_actor
 from main.pages.wall import told
 from main.pages.watch_parts import recording_context, today_context
 from main.presence import Watch
+from main.serving.wire import wire_of
 from main.viewings import FRAME_PAGE, Transport, Visitor
 from main.watchers import current_watchers, running_watchers
 
@@ -81,25 +83,29 @@ async def stream(request: HttpRequest, slug: str) -> HttpResponseBase:
     if request.method == "HEAD":
         return live_reply(HttpResponse(content_type=mjpeg.CONTENT_TYPE))
     viewer = Watch(admitted.login, Bell(), admitted.camera)
-    return live_reply(stream_reply(await running_hub(), viewer, admitted.session))
+    return live_reply(await stream_reply(request, viewer, admitted.session))
 
 
-def stream_reply(
-    hub: Hub, viewer: Watch, session: int | None, guard: Callable[[Watch], AbstractContextManager[object]] = nullcontext
+Guard = Callable[[Watch], AbstractContextManager[object]]
+
+
+async def stream_reply(
+    request: HttpRequest, viewer: Watch, session: int | None, guard: Guard = nullcontext
 ) -> StreamingHttpResponse:
     """The camera of `viewer` as MJPEG until it is ended, which `guard` may do as well; `session`: the row it joined."""
-    return StreamingHttpResponse(_stream(hub, viewer, session, guard), content_type=mjpeg.CONTENT_TYPE)
+    body = _stream(await running_hub(), wire_of(request), viewer, session, guard)
+    return StreamingHttpResponse(body, content_type=mjpeg.CONTENT_TYPE)
 
 
 async def _stream(
-    hub: Hub, viewer: Watch, session: int | None, guard: Callable[[Watch], AbstractContextManager[object]]
+    hub: Hub, wire: Wire | None, viewer: Watch, session: int | None, guard: Guard
 ) -> AsyncGenerator[bytes, None]:
     watchers = running_watchers()
     watchers.attach(viewer, session)
     try:
         assert viewer.camera is not None
         with guard(viewer):
-            async with aclosing(mjpeg.parts(hub, viewer.camera, viewer, viewer.bell)) as parts:
+            async with aclosing(lean.parts(hub, viewer.camera, viewer, viewer.bell, wire)) as parts:
                 async for part in parts:
                     yield part
     finally:

@@ -13,6 +13,7 @@ import termios
 from collections.abc import Callable
 from typing import Any
 
+from django.http import HttpRequest
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 EXTENSION = "fairwatch.wire"
@@ -73,6 +74,16 @@ class Wire:
     def abort(self) -> None:
         """End the connection at once, whatever waits."""
         self._transport.abort()
+
+
+def wire_of(request: HttpRequest) -> Wire | None:
+    """The connection of a request whose reply may go past the server: of HTTP/1.1 alone, where a reply of unknown length
+    is sent in chunks. None under any other server, and for a request that was not made by one."""
+    scope: dict[str, Any] = getattr(request, "scope", None) or {}
+    if scope.get("http_version") != "1.1":
+        return None
+    found = (scope.get("extensions") or {}).get(EXTENSION)
+    return found if isinstance(found, Wire) else None
 
 
 class WiredWebSocket(WebSocketsSansIOProtocol):

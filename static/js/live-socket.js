@@ -38,9 +38,8 @@ export class LiveSocket {
 
   /** That camera from its beginning: a film that broke needs its first piece again. */
   again(slug) {
-    const { [slug]: wish, ...others } = Object.fromEntries(this.#wishes);
-    if (!wish) return;
-    this.#send({ watch: list(others) });
+    if (!this.#wishes.has(slug)) return;
+    this.#watch(slug);
     this.#ask();
   }
 
@@ -94,7 +93,10 @@ export class LiveSocket {
     });
   }
 
-  #watch() { this.#send({ watch: list(Object.fromEntries(this.#wishes)) }); }
+  #watch(without = "") {
+    const wanted = [...this.#wishes].filter(([slug]) => slug !== without);
+    this.#send({ watch: wanted.map(([camera, wish]) => ({ camera, ...wish })) });
+  }
 
   #look() {
     if (!this.#socket) return;
@@ -156,5 +158,3 @@ export class LiveSocket {
     }
   }
 }
-
-function list(wishes) { return Object.entries(wishes).map(([camera, wish]) => ({ camera, ...wish })); }

@@ -1,213 +1,253 @@
-// One camera on the page: draws the newest picture, measures its delay and says in words how the camera stands.
+// One camera on the page: shows what comes for it, measures its delay and says in words how the camera stands.
 
-const LIVE = 2;          // seconds: an older picture is not called live
-const GREY = 10;         // seconds: an older one of a camera that should send more is greyed
-const MEASURED = 5;      // seconds over which delays are told
-const WORDS = {
-  connecting: ["◌", "Connecting"],
-  online: ["●", "Live"],
-  offline: ["▲", "No picture"],
-  paused: ["◐", "Privacy pause"],
-  disabled: ["○", "Switched off"],
-};
+import { Delays } from "./live-clock.js";
+import { Film } from "./live-film.js";
+import { Pictures } from "./live-picture.js";
+import { wayWords, ways } from "./live-ways.js";
+import { clockWords, initials, isLive, milliseconds, nameList, set, stateWords } from "./live-words.js";
 
+const GREY = 10;         // seconds: an older picture of a camera that should send more is greyed
+const SHOWN = 5;         // seconds over which delays are told on the page
+const JPEG = 3;
+
+/**
+ * For others: `element`, `slug`, `name`, `surface()`, `snapshot()`, `canSound`, `heard`, `sound(on)`, `captured` (of the
+ * picture shown, seconds), `state` (the newest message, or null). `changed()` is called when it wishes to be sent
+ * something else: see `wish`.
+ */
 export class Tile {
-  #clock; #me; #time; #element; #canvas; #context; #waiting = null; #busy = false;
-  #captured = null; #state = null; #lost = ""; #delays = []; #parts = {};
+  captured = null; state = null; canSound = false; heard = false;
+  #clock; #me; #time; #canvas; #video; #image = null; #surface; #pictures; #film; #changed; #again;
+  #entry = null; #asked = null; #against = ""; #plain = ""; #lost = ""; #delays = new Delays(); #first = true; #parts = {};
 
-  constructor(element, { clock, me, zone }) {
+  constructor(element, { clock, me, zone, changed, again }) {
+    this.element = element;
     this.slug = element.dataset.camera;
-    this.#element = element;
     this.#clock = clock;
     this.#me = me;
+    this.#changed = changed;
+    this.#again = again;
     this.#time = clockWords(zone);
-    this.#canvas = element.querySelector("canvas");
-    this.#context = this.#canvas.getContext("2d", { alpha: false, desynchronized: true });
+    this.#canvas = this.#surface = element.querySelector("canvas");
+    this.#pictures = new Pictures(this.#canvas, (captured, at) => this.#shown(this.#canvas, captured, at));
+    this.#video = element.querySelector("video") ?? beside(this.#canvas, "video");
+    this.#film = new Film(this.#video, {
+      shown: (captured, at) => this.#shown(this.#video, captured, at),
+      failed: (why) => this.#failed(why),
+    });
     for (const name of ["none", "words", "who"]) this.#parts[name] = element.querySelector(`[data-${name}]`);
-    const page = element.closest("[data-full]");
-    for (const name of ["names", "size", "fps", "delay"]) this.#parts[name] = page?.querySelector(`[data-${name}]`);
+    const root = element.closest("[data-full]");
+    for (const name of ["names", "size", "fps", "delay", "way"]) this.#parts[name] = root?.querySelector(`[data-${name}]`);
   }
 
-  /** A picture has come. While one is being decoded only the newest is kept. */
-  picture(captured, blob) {
-    this.#waiting = { captured, blob };
-    if (!this.#busy) this.#draw();
+  get name() { return this.element.querySelector(".tile-name")?.textContent.trim() || this.slug; }
+
+  /** The element that shows the picture. */
+  surface() { return this.#surface; }
+
+  /** What is to be asked for this tile, in that size ("full" or "small") and, of small pictures, at that rate. */
+  wish(size, rate) {
+    const film = size === "full" && ways.films && !this.#against;
+    const wish = { as: film ? "mp4" : "jpeg", size };
+    if (size === "small" && rate) wish.rate = rate;
+    if (film && this.heard) wish.sound = true;
+    this.#asked = wish;
+    return wish;
   }
 
-  state(state) {
-    this.#state = state;
-    this.#lost = "";
-    this.#tellNames(state.watching);
+  /** Pictures come another way from now on; the last one stays until the next is there. */
+  channel(entry) {
+    this.#leave();
+    this.#entry = entry;
+    this.canSound = Boolean(entry.sound);
+    if (!this.canSound) this.heard = false;
+    if (entry.as === "mp4") this.#begin(entry.mime);
     this.tell();
+  }
+
+  #begin(mime) {
+    this.#against = ways.against(mime);
+    if (this.#against) return this.#changed();
+    this.#video.muted = !this.heard;
+    // Beneath the last picture, until it has one of its own: what is not laid out browsers do not play in time.
+    this.#video.hidden = false;
+    this.#film.start(mime);
+  }
+
+  piece(kind, captured, data) {
+    if (kind === JPEG) this.#pictures.piece(captured, data);
+    else this.#film.piece(kind, captured, data);
+  }
+
+  /** Pictures from `url` instead of all else, a stream or one by one; null ends it. */
+  stream(url) {
+    if ((url ?? "") === this.#plain) return;
+    if (url && !this.#plain) this.#leave();
+    this.#plain = url ?? "";
+    this.#image ??= beside(this.#canvas, "img");
+    if (url) this.#image.src = url;
+    else this.#image.removeAttribute("src");
+    this.#show(url ? this.#image : this.#canvas);
+  }
+
+  /** The sound of this camera on or off, asked by hand: browsers play none otherwise. */
+  sound(on) {
+    this.heard = on && this.canSound;
+    this.#video.muted = !this.heard;
+    this.#changed();
+  }
+
+  /** {blob, captured} of the picture as large as it can be had. Throws when there is none. */
+  async snapshot() {
+    if (this.#surface === this.#video) {
+      const copy = document.createElement("canvas");
+      copy.width = this.#video.videoWidth;
+      copy.height = this.#video.videoHeight;
+      copy.getContext("2d").drawImage(this.#video, 0, 0);
+      const { captured } = this;
+      return { blob: await new Promise((resolve) => copy.toBlob(resolve, "image/jpeg", 0.92)), captured };
+    }
+    if (this.#asked?.size === "full" && this.#pictures.jpeg) {
+      return { blob: new Blob([this.#pictures.jpeg], { type: "image/jpeg" }), captured: this.captured };
+    }
+    const reply = await fetch(`/live/${this.slug}/frame.jpg`);
+    if (!reply.ok) throw new Error("no picture");
+    return { blob: await reply.blob(), captured: Number(reply.headers.get("X-Timestamp")) || null };
+  }
+
+  told(state) {
+    this.state = state;
+    this.#lost = "";
+    this.#names(state.watching ?? []);
+    this.tell();
+  }
+
+  /** Nobody looks: everything is given back but the last picture. */
+  rest() {
+    this.#leave();
+    this.#entry = null;
+    this.#against = "";
+    this.#delays.forget();
+    if (this.#plain) this.stream(null);
   }
 
   /** The connection is gone; `words` says what. The last picture stays, greyed and with its age. */
   lost(words) {
+    this.rest();
     this.#lost = words;
-    this.#state = null;
-    this.#delays = [];
-    this.#tellNames([]);
+    this.state = null;
+    this.#names([]);
     this.tell();
   }
 
   /** The right to see is gone, and the picture with it. */
   forget(words) {
-    this.#captured = this.#waiting = null;
-    this.#canvas.hidden = true;
-    this.#context.clearRect(0, 0, this.#canvas.width, this.#canvas.height);
     this.lost(words);
+    this.captured = null;
+    this.#pictures.clear();
+    this.#show(this.#canvas);
+    this.tell();
   }
 
-  /** The delays of the last seconds: {median, max}, or null when there are none. */
-  delay() {
-    const since = this.#clock.now() - MEASURED;
-    this.#delays = this.#delays.filter(([at]) => at > since);
-    if (!this.#delays.length || !this.#clock.known) return null;
-    const sorted = this.#delays.map(([, delay]) => delay).sort((a, b) => a - b);
-    return { median: sorted[sorted.length >> 1], max: sorted[sorted.length - 1] };
+  /** The delays of the last `seconds`: {median, max}, or null when there are none. */
+  delay(seconds = SHOWN) { return this.#clock.known ? this.#delays.since(this.#clock.now() - seconds) : null; }
+
+  #leave() {
+    if (this.#surface === this.#video) this.#pictures.keep(this.#video);
+    this.#film.stop();
+    if (!this.#plain) this.#show(this.#canvas);
+    this.#pictures.rest();
+    this.#first = true;
   }
 
-  async #draw() {
-    this.#busy = true;
-    while (this.#waiting) {
-      const { captured, blob } = this.#waiting;
-      this.#waiting = null;
-      try {
-        const bitmap = await createImageBitmap(blob);
-        await painting();
-        this.#paint(bitmap);
-        this.#took(captured);
-      } catch {
-        continue; // a picture that cannot be decoded is one picture less
-      }
+  #failed(why) {
+    const { mime } = this.#entry ?? {};
+    if (!mime) return;
+    this.#leave();
+    if (ways.failed(mime, why)) this.#again();
+    else {
+      this.#against = ways.against(mime) || why;
+      this.#changed();
     }
-    this.#busy = false;
+    this.tell();
   }
 
-  #paint(bitmap) {
-    if (this.#canvas.width !== bitmap.width || this.#canvas.height !== bitmap.height) {
-      this.#canvas.width = bitmap.width;
-      this.#canvas.height = bitmap.height;
-    }
-    this.#context.drawImage(bitmap, 0, 0);
-    bitmap.close();
+  #shown(surface, captured, at) {
+    this.captured = captured;
+    // The first picture may have been waiting for somebody to come: its age is not the delay of the way.
+    if (this.#clock.known && !this.#first) this.#delays.add(this.#clock.at(at), this.#clock.at(at) - captured);
+    this.#first = false;
+    if (!surface.hidden && this.#surface === surface) return;
+    this.#show(surface);
+    this.tell();
   }
 
-  #took(captured) {
-    const now = this.#clock.now();
-    this.#captured = captured;
-    if (this.#clock.known) this.#delays.push([now, Math.max(0, now - captured)]);
-    if (this.#canvas.hidden) {
-      this.#canvas.hidden = false;
-      this.tell();
-    }
+  #show(surface) {
+    this.#surface = surface;
+    this.#canvas.hidden = surface !== this.#canvas || this.captured === null;
+    this.#video.hidden = !this.#film.playing;
+    if (this.#image) this.#image.hidden = surface !== this.#image;
+  }
+
+  get #way() {
+    if (this.#plain) return "stream";
+    if (!this.#entry) return "";
+    return this.#entry.as === "mp4" && !this.#against ? "film" : "pictures";
   }
 
   /** Say again how things stand; called several times a second, since pictures grow old by themselves. */
   tell() {
-    const age = this.#captured === null ? Infinity : this.#clock.now() - this.#captured;
-    const online = this.#state?.state === "online";
-    const rare = 3 / Math.max(this.#state?.fps || 1, 0.01);
-    this.#canvas.classList.toggle("stale", !online || age > Math.max(GREY, rare));
-    this.#element.dataset.state = this.#lost ? "offline" : this.#state?.state ?? "connecting";
-    const words = this.#words(age);
-    set(this.#parts.words, words);
-    set(this.#parts.none, this.#element.hasAttribute("data-stage") ? words : words[0]);
-    this.#parts.none.hidden = this.#captured !== null;
-    set(this.#parts.size, this.#canvas.hidden ? "–" : `${this.#canvas.width} × ${this.#canvas.height}`);
-    set(this.#parts.fps, online && this.#state.fps ? this.#state.fps.toFixed(this.#state.fps < 2 ? 1 : 0) : "–");
-    const delay = age < LIVE ? this.delay() : null;
-    set(this.#parts.delay, delay ? `${milliseconds(delay.median)}, at most ${milliseconds(delay.max)}` : "–");
+    const { state, captured } = this;
+    const age = captured === null ? Infinity : this.#clock.now() - captured;
+    const online = state?.state === "online";
+    const rare = 3 / Math.max(state?.fps || 1, 0.01);
+    const calm = state?.moving === false && this.#asked?.size === "small" && !this.#asked.rate && this.#way === "pictures";
+    const surface = this.#surface;
+    surface.classList.toggle("stale", !this.#plain && (!online || age > Math.max(GREY, rare)));
+    this.element.dataset.state = this.#lost ? "offline" : state?.state ?? "connecting";
+    const live = isLive(age) ? this.delay() : null;
+    const words = stateWords({ lost: this.#lost, state, age, captured, delay: live, calm, plain: this.#plain, time: this.#time });
+    const way = wayWords({ way: this.#way, mime: this.#entry?.mime ?? "", codec: state?.codec, against: this.#against, asked: ways.choice, heard: this.heard });
+    const stage = this.element.hasAttribute("data-stage");
+    set(this.#parts.words, stage || !live || !way.short ? words : `${words} · ${way.short}`);
+    set(this.#parts.none, stage ? words : words[0]);
+    this.#parts.none.hidden = captured !== null || this.#plain;
+    const [width, height] = sizeOf(surface);
+    set(this.#parts.size, width ? `${width} × ${height}` : "–");
+    set(this.#parts.fps, online && state.fps ? state.fps.toFixed(state.fps < 2 ? 1 : 0) : "–");
+    set(this.#parts.delay, live ? `${milliseconds(live.median)}, at most ${milliseconds(live.max)}` : "–");
+    set(this.#parts.way, way.long);
   }
 
-  #words(age) {
-    if (this.#lost) return `▲ ${this.#lost}${this.#old(age)}`;
-    if (!this.#state) return `◌ Connecting${this.#old(age)}`;
-    const { state, text, detail, since, recording } = this.#state;
-    const [shape, word] = WORDS[state] ?? WORDS.offline;
-    if (state !== "online") {
-      const when = since && state !== "connecting" ? ` since ${this.#time(since)}` : "";
-      const why = text ? ` — ${text}${detail ? ` (${detail})` : ""}` : "";
-      return `${shape} ${word}${when}${why}${this.#old(age)}`;
+  #names(names) {
+    const { who, names: all } = this.#parts;
+    const others = names.filter((name) => name !== this.#me);
+    if (who && others.join("\n") !== who.dataset.names) {
+      who.dataset.names = others.join("\n");
+      who.replaceChildren(...others.map(initials));
     }
-    const kept = recording ? " · ▮ Recording" : "";
-    if (age === Infinity) return `◌ Waiting for the first picture${kept}`;
-    if (age >= LIVE) return `◌ ${ago(age)}${kept}`;
-    const delay = this.delay();
-    return `${shape} ${word}${delay ? ` · ${milliseconds(delay.median)}` : ""}${kept}`;
-  }
-
-  /** What the greyed picture is, when there is one. */
-  #old(age) {
-    return this.#captured === null ? "" : ` · picture of ${this.#time(this.#captured)}, ${ago(age)}`;
-  }
-
-  #tellNames(names) {
-    if (this.#parts.who) {
-      const others = names.filter((name) => name !== this.#me);
-      if (others.join("\n") !== this.#parts.who.dataset.names) {
-        this.#parts.who.dataset.names = others.join("\n");
-        this.#parts.who.replaceChildren(...others.map(initials));
-      }
-    }
-    const told = names.map((name) => (name === this.#me ? "you" : name));
-    if (this.#parts.names && told.join("\n") !== this.#parts.names.dataset.names) {
-      this.#parts.names.dataset.names = told.join("\n");
-      this.#parts.names.replaceChildren(...told.flatMap((name, n) => [n ? ", " : "", isolated(name)]));
+    if (all && names.join("\n") !== all.dataset.names) {
+      all.dataset.names = names.join("\n");
+      all.replaceChildren(...nameList(names, this.#me));
     }
   }
 }
 
-function set(element, words) {
-  if (element && element.textContent !== words) element.textContent = words;
+/** A second element for pictures at the same place, beneath. */
+function beside(canvas, kind) {
+  const made = document.createElement(kind);
+  made.className = canvas.className;
+  if (kind === "img") made.alt = "";
+  for (const name of ["role", "aria-label", "aria-hidden"]) {
+    if (canvas.hasAttribute(name)) made.setAttribute(name, canvas.getAttribute(name));
+  }
+  made.hidden = true;
+  canvas.before(made);
+  return made;
 }
 
-function isolated(name) {
-  const element = document.createElement("bdi");
-  element.textContent = name;
-  return element;
-}
-
-function initials(name) {
-  const [all, shown, spoken] = ["span", "span", "span"].map((tag) => document.createElement(tag));
-  all.className = "initials";
-  all.title = `${name} is watching`;
-  shown.ariaHidden = "true";
-  shown.textContent = [...name].slice(0, 2).join("").toUpperCase();
-  spoken.className = "visually-hidden";
-  spoken.textContent = `${name} is watching`;
-  all.append(shown, spoken);
-  return all;
-}
-
-function milliseconds(seconds) {
-  return seconds < 1 ? `${Math.round(seconds * 100) * 10} ms` : `${seconds.toFixed(1)} s`;
-}
-
-function ago(seconds) {
-  if (seconds < 90) return `${Math.round(seconds)} s ago`;
-  if (seconds < 5400) return `${Math.round(seconds / 60)} min ago`;
-  return `${Math.round(seconds / 3600)} h ago`;
-}
-
-/** The time of day in the house's zone; with the date when it was not in the last 20 hours. */
-function clockWords(zone) {
-  const make = (options) => {
-    try {
-      return new Intl.DateTimeFormat("en-GB", { ...options, timeZone: zone });
-    } catch {
-      return new Intl.DateTimeFormat("en-GB", options);
-    }
-  };
-  const time = make({ hour: "2-digit", minute: "2-digit" });
-  const date = make({ day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
-  return (seconds) => (Date.now() / 1000 - seconds < 72_000 ? time : date).format(seconds * 1000);
-}
-
-/** The next moment to paint, soon also where the browser saves on frames. */
-function painting() {
-  return new Promise((resolve) => {
-    const late = setTimeout(resolve, 100);
-    requestAnimationFrame(() => { clearTimeout(late); resolve(); });
-  });
+function sizeOf(surface) {
+  if (surface.hidden) return [0, 0];
+  if (surface instanceof HTMLCanvasElement) return [surface.width, surface.height];
+  return [surface.videoWidth ?? surface.naturalWidth, surface.videoHeight ?? surface.naturalHeight];
 }

@@ -134,6 +134,8 @@ class Zoom {
   #move(event) {
     const held = this.#pointers.get(event.pointerId);
     if (!held) return;
+    // Let go outside the tile.
+    if (event.pointerType === "mouse" && !event.buttons) return this.#gone(event);
     const dx = event.clientX - held.x, dy = event.clientY - held.y;
     held.x = event.clientX;
     held.y = event.clientY;

@@ -2,7 +2,8 @@
 
     /usr/bin/python3 rtsp_server.py '{"codec": "h264", "user": "admin", "password": "secret", "tls": false}'
 
-Prints its port and serves /cam (TCP and UDP) until stdin ends.
+Prints its port and serves /cam (TCP and UDP) until stdin ends. With "fed" it sends the pictures that come on stdin, each
+a JPEG after its length in four bytes (big-endian), encoded at once; they go nowhere while nobody looks.
 """
 
 import json
@@ -36,6 +37,31 @@ SOUND = {
 }
 
 
+FED = "appsrc name=fed is-live=true do-timestamp=true format=time caps=image/jpeg,framerate={rate}/1 ! jpegdec ! videoconvert"
+
+
+class Feed:
+    """Pictures from stdin to whatever pipeline there is at the moment."""
+
+    def __init__(self, factory: GstRtspServer.RTSPMediaFactory) -> None:
+        self._source = None
+        factory.connect("media-configure", self._configured)
+
+    def _configured(self, factory: GstRtspServer.RTSPMediaFactory, media: GstRtspServer.RTSPMedia) -> None:
+        self._source = media.get_element().get_by_name_recurse_up("fed")
+        media.connect("unprepared", self._unprepared)
+
+    def _unprepared(self, media: GstRtspServer.RTSPMedia) -> None:
+        self._source = None
+
+    def run(self) -> None:
+        """Until stdin ends."""
+        while len(head := sys.stdin.buffer.read(4)) == 4:
+            data = sys.stdin.buffer.read(int.from_bytes(head, "big"))
+            if self._source is not None:
+                self._source.emit("push-buffer", Gst.Buffer.new_wrapped(data))
+
+
 def protect(server: GstRtspServer.RTSPServer, user: str, password: str, digest: bool) -> None:
     auth = GstRtspServer.RTSPAuth()
     token = GstRtspServer.RTSPToken()
@@ -56,11 +82,12 @@ def main() -> None:
     server.set_service("0")
     factory = GstRtspServer.RTSPMediaFactory()
     size = f"width={told.get('width', 320)},height={told.get('height', 240)},framerate={told.get('rate', 15)}/1"
-    source = f"videotestsrc is-live=true pattern={told.get('pattern', 'smpte')}"
+    raw = f"videotestsrc is-live=true pattern={told.get('pattern', 'smpte')} ! video/x-raw,format=I420,{size}"
+    source = f"{FED.format(rate=told.get('rate', 15))} ! video/x-raw,format=I420" if told.get("fed") else raw
     sound = ""
     if told.get("sound"):
         sound = f" audiotestsrc is-live=true ! audioconvert ! audioresample ! {SOUND[told['sound']]}"
-    video = f"{source} ! video/x-raw,format=I420,{size} ! {ENCODERS[told.get('codec', 'h264')]}"
+    video = f"{source} ! {ENCODERS[told.get('codec', 'h264')]}"
     factory.set_launch(f"( {video}{sound} )")
     factory.set_shared(True)
     if told.get("user"):
@@ -85,7 +112,8 @@ def main() -> None:
     server.attach(None)
     loop = GLib.MainLoop()
     print(server.get_bound_port(), flush=True)
-    threading.Thread(target=lambda: (sys.stdin.read(), loop.quit()), daemon=True).start()
+    wait = Feed(factory).run if told.get("fed") else sys.stdin.read
+    threading.Thread(target=lambda: (wait(), loop.quit()), daemon=True).start()
     loop.run()
 
 

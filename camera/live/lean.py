@@ -1,0 +1,234 @@
+"""MJPEG straight to the sockets: one loop hands each picture to all viewers of a camera.
+
+The layers between a view and its socket cost more than the sending itself, for every viewer and every picture. So the reply
+begins as any other does and is then taken over: its head and the first bytes go through the server, the pictures do not.
+Whoever has not taken the last picture whole gets the newest next; nobody has a queue. See docs/decisions/0010-fan-out.md.
+"""
+
+import asyncio
+import contextlib
+import socket
+import time
+from collections.abc import AsyncGenerator, Iterator
+from typing import Protocol
+
+from camera.live import mjpeg
+from camera.live.feed import OPENING, Bell, Feed, Picture
+from camera.live.hub import Hub
+
+# What waits in the kernel and has not been sent: a viewer with a slow line is late by so much and one picture. Bytes.
+UNSENT = 131_072
+# How long the first bytes of the reply may take to leave the server's own buffer. Seconds.
+TAKING_OVER = 5.0
+COUNT_EVERY = 1.0
+# Rung when there is something to say; looked at all the same.
+LOOK_EVERY = 60.0
+
+
+class Wire(Protocol):
+    """The connection beneath a reply, as the server offers it (main/serving/wire.py)."""
+
+    plain: bool
+
+    @property
+    def closing(self) -> bool: ...
+
+    def take(self) -> socket.socket | None: ...
+
+    def write(self, data: bytes) -> None: ...
+
+    def abort(self) -> None: ...
+
+
+async def parts(
+    hub: Hub, camera: int, viewer: mjpeg.Viewer, bell: Bell, wire: Wire | None
+) -> AsyncGenerator[bytes, None]:
+    """The body of a stream until the viewer is gone, of a reply in chunked coding (RFC 9112, 7.1). `bell` wakes it.
+
+    What it yields has to be sent as it is at once. With a plain wire that is no more than the first bytes.
+    """
+    yield OPENING
+    sock = await _taken(wire) if wire is not None else None
+    if wire is None or sock is None:
+        async for part in mjpeg.parts(hub, camera, viewer, bell):
+            yield part
+        return
+    with _fan(hub, camera).joined(sock, viewer, bell) as one:
+        while not (viewer.gone or one.over):
+            await bell.wait(LOOK_EVERY)
+    if one.lost:
+        wire.abort()
+    elif one.rest:
+        # What follows is the end of the reply, which must not stand within a picture.
+        wire.write(bytes(one.rest))
+
+
+async def _taken(wire: Wire) -> socket.socket | None:
+    """The connection's socket when all that was written before has left; None where there is none to be had."""
+    deadline = time.monotonic() + TAKING_OVER
+    pause = 0.0
+    while wire.plain and not wire.closing and time.monotonic() < deadline:
+        sock = wire.take()
+        if sock is not None:
+            return sock
+        await asyncio.sleep(pause)
+        pause = 0.02
+    return None
+
+
+class OneViewer:
+    """One socket. `rest`: what it has not taken of the picture it was given; `over`: it gets no more."""
+
+    __slots__ = ("behind", "bell", "lost", "missed", "over", "rest", "send", "sent", "sock", "viewer")
+
+    def __init__(self, sock: socket.socket, viewer: mjpeg.Viewer, bell: Bell) -> None:
+        self.sock, self.viewer, self.bell = sock, viewer, bell
+        self.send = sock.send
+        self.rest: memoryview | None = None
+        # Waits for room in its socket, and whether something has come meanwhile.
+        self.behind = self.missed = False
+        self.sent = 0
+        self.over = self.lost = False
+
+    def count(self) -> None:
+        """Tell the viewer what was sent since the last time."""
+        sent, self.sent = self.sent, 0
+        if sent:
+            self.viewer.sent(sent)
+
+    def end(self, *, lost: bool = False) -> None:
+        self.over, self.lost = True, self.lost or lost
+        self.bell.ring()
+
+
+class Fan:
+    """All viewers of one camera that are written to directly. For the feed it is one viewer among others."""
+
+    def __init__(self, hub: Hub, feed: Feed) -> None:
+        self._hub, self._feed = hub, feed
+        self._loop = asyncio.get_running_loop()
+        self._viewers: dict[OneViewer, None] = {}
+        self._bell = Bell()
+        self._task: asyncio.Task[None] | None = None
+        # What was handed out last, ready to be sent, and the picture it is: None for a placeholder.
+        self._chunk = b""
+        self._picture: Picture | None = None
+        self._counted = 0.0
+
+    # As a viewer of the feed
+
+    @property
+    def gone(self) -> bool:
+        return not self._viewers
+
+    def sent(self, size: int) -> None:
+        """Each viewer counts its own."""
+
+    async def _run(self) -> None:
+        try:
+            stream = mjpeg.parts(self._hub, self._feed.camera, self, self._bell)
+            async with contextlib.aclosing(stream):
+                async for part in stream:
+                    self._hand_out(part)
+        finally:
+            for one in list(self._viewers):
+                one.end()
+
+    # Viewers that come and go
+
+    @contextlib.contextmanager
+    def joined(self, sock: socket.socket, viewer: mjpeg.Viewer, bell: Bell) -> Iterator[OneViewer]:
+        """Write to `sock` from now on; it is closed at the end."""
+        one = OneViewer(sock, viewer, bell)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT)
+        self._viewers[one] = None
+        if self._task is None or self._task.done():
+            self._task = self._loop.create_task(self._run(), name=f"fan-{self._feed.camera}")
+        try:
+            self._catch_up(one)
+            yield one
+        finally:
+            del self._viewers[one]
+            if one.behind:
+                self._loop.remove_writer(sock.fileno())
+            one.count()
+            sock.close()
+            if not self._viewers:
+                self._bell.ring()
+                _fans.pop(self._feed, None)
+
+    # Pictures
+
+    def _hand_out(self, part: bytes) -> None:
+        self._picture = self._hub.live(self._feed)
+        self._chunk = chunk = b"%x\r\n%b\r\n" % (len(part), part)
+        size = len(chunk)
+        for one in self._viewers:
+            if one.behind:
+                one.missed = True
+                continue
+            try:
+                taken = one.send(chunk)
+            except BlockingIOError:
+                taken = 0
+            except OSError:
+                one.end(lost=True)
+                continue
+            one.sent += taken
+            if taken < size:
+                self._wait_for(one, taken)
+        now = time.monotonic()
+        if now - self._counted >= COUNT_EVERY:
+            self._counted = now
+            for one in self._viewers:
+                one.count()
+
+    def _wait_for(self, one: OneViewer, taken: int) -> None:
+        """It has taken so much of the newest picture, and the rest has to follow; one not begun need not be sent."""
+        one.rest = memoryview(self._chunk)[taken:] if taken else None
+        one.behind, one.missed = True, not taken
+        self._loop.add_writer(one.sock.fileno(), self._writable, one)
+
+    def _writable(self, one: OneViewer) -> None:
+        if one.rest is not None:
+            try:
+                taken = one.send(one.rest)
+            except BlockingIOError:
+                return
+            except OSError:
+                taken, one.rest = 0, None
+                one.end(lost=True)
+            one.sent += taken
+            if one.rest is not None and taken < len(one.rest):
+                one.rest = one.rest[taken:]
+                return
+        self._loop.remove_writer(one.sock.fileno())
+        one.rest, one.behind = None, False
+        if one.missed:
+            self._catch_up(one)
+
+    def _catch_up(self, one: OneViewer) -> None:
+        """Give it what was handed out last, unless that is not how it is any more: then something else is about to be."""
+        if one.over or not self._chunk or self._hub.live(self._feed) is not self._picture:
+            return
+        try:
+            taken = one.send(self._chunk)
+        except BlockingIOError:
+            taken = 0
+        except OSError:
+            one.end(lost=True)
+            return
+        one.sent += taken
+        if taken < len(self._chunk):
+            self._wait_for(one, taken)
+
+
+_fans: dict[Feed, Fan] = {}
+
+
+def _fan(hub: Hub, camera: int) -> Fan:
+    feed = hub.feed(camera)
+    fan = _fans.get(feed)
+    if fan is None:
+        fan = _fans[feed] = Fan(hub, feed)
+    return fan

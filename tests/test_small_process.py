@@ -1,0 +1,312 @@
+"""Small pictures in the camera process: which go out on which topic, and nothing for nobody."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from camera import bus
+from camera.packets import Frame, Packet, StreamInfo
+from camera.process import reducing
+from camera.process.capture import LiveOutput
+from camera.process.live import LiveSlot
+from camera.process.small import GLANCE_EVERY, HOLD, Small, SmallOutlet
+from camera.process.transcode import Transcoder
+from camera.video.decode import Decoder
+from tests.motion_scenes import Yard, coloured
+from tests.peers import clips
+
+START = 1_800_000_000.0
+FPS = 10
+SMALL, GLANCE = bus.topic(bus.SMALL, 7), bus.topic(bus.GLANCE, 7)
+Sent = tuple[bytes, dict[str, Any], bytes]
+
+
+@dataclass
+class Process:
+    """What stands round it in a camera process; the threads are the test itself. `sent`: what went out."""
+
+    now: float = 0.0
+    sent: list[Sent] = field(default_factory=list)
+    told: int = 0
+
+    def __post_init__(self) -> None:
+        self.live = LiveSlot(lambda: None)
+        self.transcoder = Transcoder(self.live, lambda blind: None, lambda: self.now)
+        self.small = Small(self.live, self.transcoder, lambda: None, self.moves, lambda: self.now)
+        self.transcoder.small = self.small.offer
+        self.outlet = SmallOutlet(7, self, self.small)  # type: ignore[arg-type]
+        self.output = LiveOutput(self.live, self.transcoder)
+        self.wanted: frozenset[bytes] = frozenset()
+
+    def moves(self) -> None:
+        self.told += 1
+
+    def send(self, name: bytes, header: dict[str, Any], payload: bytes) -> bool:
+        self.sent.append((name, header, payload))
+        return True
+
+    def opened(self, codec: str = "mjpeg", size: tuple[int, int] = (1280, 720)) -> None:
+        for sink in (self.output, self.small):
+            sink.opened(StreamInfo(codec, *size))
+
+    def online(self, is_online: bool = True) -> None:
+        self.live.open(is_online)
+        self.small.open(is_online)
+
+    def turn(self) -> None:
+        while self.transcoder.step() | self.small.step():
+            pass
+        self.outlet.publish()
+
+    def watch(self, *topics: bytes) -> None:
+        """Who looks from now on, as `Outlets` tells it."""
+        news, self.wanted = [one for one in topics if one not in self.wanted], frozenset(topics)
+        self.outlet.wanted(self.wanted)
+        for one in news:
+            self.outlet.newcomer(one)
+        self.turn()
+
+    def packet(self, data: bytes, key: bool = True, pts: int | None = None) -> None:
+        packet = Packet(data, key, START + self.now, pts=pts)
+        self.output.packet(packet)
+        self.small.packet(packet)
+        self.turn()
+        self.now = round(self.now + 1 / FPS, 6)
+
+    def jpegs(self, pictures: list[clips.Picture]) -> list[Sent]:
+        """Send them; what went out meanwhile."""
+        before = len(self.sent)
+        for picture in pictures:
+            self.packet(cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 85])[1].tobytes())
+        return self.sent[before:]
+
+
+@pytest.fixture
+def process() -> Process:
+    made = Process()
+    made.opened()
+    made.online()
+    return made
+
+
+def empty(yard: Yard, seconds: float) -> list[clips.Picture]:
+    return [coloured(yard.picture(), 1280, 720) for _ in range(round(seconds * FPS))]
+
+
+def walk(yard: Yard, steps: int = 15) -> list[clips.Picture]:
+    return [coloured(yard.picture(20 + 8 * step), 1280, 720) for step in range(steps)]
+
+
+def times(sent: list[Sent], name: bytes) -> list[float]:
+    return [round(header["t"] - START, 3) for topic, header, _ in sent if topic == name]
+
+
+@dataclass
+class Count:
+    """How often something is done."""
+
+    calls: int = 0
+
+    def on(self, monkeypatch: pytest.MonkeyPatch, holder: Any, name: str) -> "Count":
+        original: Callable[..., Any] = getattr(holder, name)
+
+        def counted(*args: Any, **more: Any) -> Any:
+            self.calls += 1
+            return original(*args, **more)
+
+        monkeypatch.setattr(holder, name, counted)
+        return self
+
+
+@pytest.fixture
+def work(monkeypatch: pytest.MonkeyPatch) -> dict[str, Count]:
+    return {
+        "decoded": Count().on(monkeypatch, Decoder, "decode"),
+        "reduced": Count().on(monkeypatch, reducing.Maker, "_made"),
+        "compared": Count().on(monkeypatch, reducing.Maker, "changed"),
+    }
+
+
+def done(work: dict[str, Count]) -> tuple[int, int, int]:
+    return work["decoded"].calls, work["reduced"].calls, work["compared"].calls
+
+
+def test_nobody_wants_anything_and_nothing_is_done(process: Process, work: dict[str, Count]) -> None:
+    assert process.jpegs(empty(Yard(), 1) + walk(Yard())) == []
+    process.opened("h264")
+    for piece in clips.encode([clips.drawn(n) for n in range(20)]):
+        process.packet(bytes(piece), piece.is_keyframe, piece.pts)
+    assert done(work) == (0, 0, 0) and process.sent == [] and not process.small.moving
+
+
+def test_nothing_is_done_any_more_when_the_last_has_gone(process: Process, work: dict[str, Count]) -> None:
+    process.watch(SMALL, GLANCE)
+    process.jpegs(walk(Yard(), 5))
+    process.watch()
+    before = done(work)
+    assert process.jpegs(walk(Yard())) == [] and done(work) == before and before[1] > 0
+    assert process.small._maker is None, "OpenCV's pictures are let go of"
+
+
+def test_who_wants_each_picture_gets_each_one_reduced(process: Process) -> None:
+    process.watch(SMALL)
+    sent = process.jpegs(empty(Yard(), 1))
+    assert times(sent, SMALL) == [n / FPS for n in range(10)] and not times(sent, GLANCE)
+    _, header, data = sent[0]
+    assert (header["w"], header["h"], header["every"]) == (640, 360, 0) and clips.decoded(data).shape == (360, 640, 3)
+    assert [header["seq"] for _, header, _ in sent] == list(range(1, 11))
+
+
+def test_while_nothing_moves_there_is_a_picture_in_about_three_seconds(
+    process: Process, work: dict[str, Count]
+) -> None:
+    process.watch(GLANCE)
+    sent = process.jpegs(empty(Yard(), 12))
+    at = times(sent, GLANCE)
+    assert at[0] == 0 and all(2.7 <= later - earlier <= 3.1 for earlier, later in zip(at, at[1:], strict=False))
+    assert 4 <= len(at) <= 5 and all(header["every"] == GLANCE_EVERY for _, header, _ in sent)
+    assert work["reduced"].calls == len(at) and 20 <= work["compared"].calls <= 25
+    assert not process.small.moving and process.told == 0
+
+
+def test_while_something_moves_and_three_seconds_after_there_is_every_picture(process: Process) -> None:
+    yard = Yard()
+    process.watch(GLANCE)
+    process.jpegs(empty(yard, 4.05))
+    sent = process.jpegs(walk(yard, 30) + empty(yard, 8))
+    at = times(sent, GLANCE)
+    began, ended = 4.1, 4.1 + 3.0
+    moving = [one for one in at if began + 0.5 < one < ended + HOLD]
+    assert moving[0] < began + 1.1 and len(moving) >= 0.97 * (ended + HOLD - moving[0]) * FPS
+    assert process.told == 1 and not process.small.moving
+    late = [one for one in at if one > ended + HOLD + 1.1]
+    assert len(late) <= 2, "calm again"
+    assert all(header["every"] == GLANCE_EVERY for _, header, _ in sent)
+
+
+def test_who_wants_both_gets_the_same_bytes_on_both(process: Process, work: dict[str, Count]) -> None:
+    process.watch(SMALL, GLANCE)
+    sent = process.jpegs(empty(Yard(), 0.5) + walk(Yard(), 10))
+    small = {header["t"]: data for name, header, data in sent if name == SMALL}
+    glance = {header["t"]: data for name, header, data in sent if name == GLANCE}
+    assert len(small) == 15 and 0 < len(glance) <= 15 and work["reduced"].calls == 15
+    assert all(data is small[at] for at, data in glance.items())
+
+
+def test_a_newcomer_gets_the_newest_picture_at_once(process: Process, work: dict[str, Count]) -> None:
+    process.jpegs(empty(Yard(), 1))
+    process.watch(GLANCE)
+    assert times(process.sent, GLANCE) == [0.9], "before any other picture has come"
+    process.jpegs(empty(Yard(), 1.5))
+    process.outlet.newcomer(GLANCE)
+    process.turn()
+    assert times(process.sent, GLANCE)[-1] == 2.4
+    process.watch(SMALL, GLANCE)
+    assert times(process.sent, SMALL) == [2.4] and work["reduced"].calls == 2
+
+
+def test_nobody_gets_what_was_made_before_he_looked_away(process: Process) -> None:
+    process.watch(SMALL, GLANCE)
+    process.jpegs(empty(Yard(), 1))
+    process.watch()
+    process.live.clear()
+    process.now += 60
+    process.watch(GLANCE)
+    assert process.sent[-1][1]["t"] < START + 1, "there is no picture to be had"
+    assert times(process.jpegs(empty(Yard(), 0.1)), GLANCE) == [61.0]
+
+
+def test_nothing_is_shown_from_before_the_camera_went(process: Process) -> None:
+    process.watch(SMALL, GLANCE)
+    process.jpegs(walk(Yard(), 12))
+    assert process.small.moving
+    process.small.packet(Packet(clips.jpeg(0, 1280, 720), True, START + process.now))
+    process.online(False)
+    before = len(process.sent)
+    process.turn()
+    process.online()
+    process.outlet.newcomer(GLANCE)
+    process.turn()
+    assert len(process.sent) == before and not process.small.moving
+    assert len(process.jpegs(empty(Yard(), 0.1))) == 2
+
+
+def test_a_small_camera_passes_untouched(process: Process) -> None:
+    process.opened(size=(320, 240))
+    process.watch(SMALL)
+    data = clips.jpeg()
+    process.packet(data)
+    assert process.sent[-1][2] is data and process.sent[-1][1]["w"] == 320
+
+
+def test_a_camera_that_is_asked_seldom_is_not_called_slow(process: Process) -> None:
+    process.outlet.every = 5.0
+    process.watch(SMALL, GLANCE)
+    for _ in range(3):
+        process.jpegs(empty(Yard(), 0.1))
+        process.now += 5
+    assert [header["every"] for _, header, _ in process.sent] == [5.0] * 6
+
+
+def test_what_the_detection_finds_counts_where_it_is_on(process: Process, work: dict[str, Count]) -> None:
+    process.small.detect(True)
+    process.watch(GLANCE)
+    assert len(process.jpegs(walk(Yard(), 20))) == 1 and work["compared"].calls == 0
+    process.small.moved()
+    assert process.small.moving and process.told == 1
+    process.small.moved()
+    assert process.told == 1 and len(process.jpegs(empty(Yard(), 2))) == 20
+    process.now += HOLD
+    assert not process.small.moving
+
+
+def test_motion_is_told_though_nobody_looks_at_small_tiles(process: Process, work: dict[str, Count]) -> None:
+    process.small.detect(True)
+    process.small.moved()
+    assert process.small.moving and process.told == 1 and done(work) == (0, 0, 0)
+
+
+def test_the_newest_wins_when_the_thread_is_late(process: Process) -> None:
+    process.watch(SMALL)
+    for number in range(5):
+        process.small.packet(Packet(clips.jpeg(number, 1280, 720), True, START + number))
+    process.turn()
+    assert times(process.sent, SMALL) == [4.0]
+
+
+ODD = [b"", b"\xff\xd8\xff", clips.jpeg(0, 1280, 720)[:400], b"x" * 1000]
+
+
+def test_odd_pictures_are_passed_over(process: Process) -> None:
+    process.watch(SMALL, GLANCE)
+    for data in ODD:
+        process.packet(data)
+    assert len(process.jpegs(empty(Yard(), 0.2))) >= 3
+
+
+def test_the_thread_survives_what_fails_and_ends_when_told(
+    process: Process, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fails(*_: object) -> Frame:
+        failures.append(1)
+        process.small._stopped = len(failures) == 3
+        raise RuntimeError("an odd picture")
+
+    failures: list[int] = []
+    monkeypatch.setattr(process.small, "step", fails)
+    process.small.run()
+    assert len(failures) == 3 and len([one for one in caplog.messages if "small pictures" in one]) == 1
+
+
+def test_light_that_is_switched_and_noise_are_no_motion(process: Process) -> None:
+    process.watch(GLANCE)
+    noisy = Yard(noise=6)
+    process.jpegs(empty(noisy, 4))
+    noisy.light = 1.5
+    process.jpegs(empty(noisy, 4))
+    assert process.told == 0
+    assert np.abs(empty(noisy, 0.1)[0].astype(int) - empty(noisy, 0.1)[0]).mean() > 3
