@@ -134,6 +134,7 @@ def _row(viewers: int, seen: Row, window: meter.Window, held: meter.Memory) -> R
         "viewers": viewers,
         "us": round(spent / a_second * 1e6, 2) if a_second else None,
         "cores": round(spent, 4),
+        "a_second": round(a_second, 2),
         "rss_mb": round(held.rss, 1),
         "pss_mb": round(held.pss, 1),
         "others": round(window.others(), 3),

@@ -4,8 +4,8 @@
 
 Every server gets one core to itself, the camera and the viewers the others. In each round all servers take their turn,
 in another order than in the round before; figures are the medians, ratios are of one round. Every process is ended by
-its number when the run is over, also with Ctrl-C. Parts: mjpeg, film (/ws/live/), idle, spread. The report goes to
-docs/ where nothing else is said.
+its number when the run is over, also with Ctrl-C. Parts: mjpeg, film (/ws/live/), idle, spread, deaf. The report goes
+to docs/ where nothing else is said.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""The parts of a run: MJPEG among others, the live socket, an idle house, and eight cameras against one."""
+"""The parts of a run: MJPEG among others, the live socket, an idle house, eight cameras against one, and deaf ones."""
 
 import os
 import time
@@ -14,6 +14,7 @@ from benchmarks.servers import SERVERS, Running, Server, Source, running, scratc
 
 CAMERAS = 8
 _VIEWERS_OF_EACH = 25
+_READING, _DEAF = 150, 50
 _MJPEG, _SOCKET = "benchmarks.viewers", "benchmarks.film_viewers"
 
 
@@ -167,4 +168,26 @@ def spread(bench: Bench) -> dict[str, Any]:
     return {"rounds": rounds, "cameras": CAMERAS, "viewers": viewers}
 
 
-PARTS: dict[str, Callable[[Bench], dict[str, Any]]] = {"mjpeg": mjpeg, "film": film, "idle": idle, "spread": spread}
+# Some who never read
+
+
+def deaf(bench: Bench) -> dict[str, Any]:
+    """What viewers that never read cost those who do. Long enough that they are dropped."""
+    source, seconds = bench.camera(), max(15.0, bench.plan.seconds)
+    with _house(bench, {"Yard": source.url}) as (house, served):
+        crowd = [_MJPEG, "--url", house.stream(house.slugs[0])]
+        more = {"reading": [], "deaf": ["--deaf", str(_DEAF)]}
+        found = {}
+        for name, options in more.items():
+            found[name] = bench.measure(served, _READING, [*crowd, *options], role, seconds)
+            bench.say(f"{name}: {line(found[name])}, {found[name]['deaf_dropped']} dropped")
+    return {"rounds": [found], "reading": _READING, "deaf": _DEAF, "seconds": seconds}
+
+
+PARTS: dict[str, Callable[[Bench], dict[str, Any]]] = {
+    "mjpeg": mjpeg,
+    "film": film,
+    "idle": idle,
+    "spread": spread,
+    "deaf": deaf,
+}

@@ -18,12 +18,14 @@ import time
 from collections import Counter
 from io import BytesIO
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import numpy as np
 import psutil
 from PIL import Image
 
-from benchmarks.fanout import Viewer
+from benchmarks.crowd import Tally
+from benchmarks.viewers import MjpegViewer, connect
 from tests.house import BASE, RealHouse, wait_for
 
 PARTS = ("web", "engine", "camera.process")
@@ -70,7 +72,7 @@ def picture(side: int) -> bytes:
     return out.getvalue()
 
 
-def run(lines: list[Line], viewer: Viewer, rate: float, seconds: float) -> tuple[Counter[str], list[float], float]:
+def run(lines: list[Line], viewer: MjpegViewer, rate: float, seconds: float) -> tuple[Counter[str], list[float], float]:
     """(answers by status, milliseconds until those that were taken, pictures a second the viewer saw)."""
     found: Counter[str] = Counter()
     waits: list[float] = []
@@ -91,7 +93,7 @@ def run(lines: list[Line], viewer: Viewer, rate: float, seconds: float) -> tuple
                 _mind(selector, free.pop(0))
             for key, events in selector.select(max(0.0, min(due - time.monotonic(), 0.1)) if rate else 0.1):
                 if key.data is None:
-                    viewer.read()
+                    viewer.readable()
                     continue
                 if events & selectors.EVENT_WRITE:
                     key.data.push()
@@ -102,6 +104,15 @@ def run(lines: list[Line], viewer: Viewer, rate: float, seconds: float) -> tuple
                     if status == 202:
                         waits.append((time.monotonic() - key.data.sent_at) * 1000)
     return found, waits, viewer.pictures / (time.monotonic() - began)
+
+
+def watching(url: str, token: str) -> MjpegViewer:
+    """One who counts the pictures of an MJPEG stream."""
+    tally = Tally()
+    tally.counting = True
+    sock = connect(urlsplit(url), [f"Authorization: Bearer {token}"])
+    sock.setblocking(False)
+    return MjpegViewer(sock, tally)
 
 
 def _mind(selector: selectors.BaseSelector, line: Line) -> None:
@@ -142,7 +153,7 @@ def measure(house: RealHouse, options: argparse.Namespace) -> dict[str, object]:
         f"POST /api/v1/cameras/pier/frames HTTP/1.1\r\nHost: localhost\r\nX-Camera-Auth: {key}\r\n"
         f"Content-Type: image/jpeg\r\nContent-Length: {len(data)}\r\n\r\n"
     )
-    viewer = Viewer(f"{house.url}/live/yard/stream.mjpg", token)
+    viewer = watching(f"{house.url}/live/yard/stream.mjpg", token)
     lines = [Line(house.port, head.encode() + data) for _ in range(options.connections)]
     run(lines[:1], viewer, 10, 3)
     _, _, before = run([], viewer, 0, 10)

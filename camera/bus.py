@@ -16,8 +16,7 @@ import zmq
 from camera.endpoints import Endpoints, endpoints, private_folder
 
 if TYPE_CHECKING:
-    # 9 MB that a camera process, which uses this file too, has no need of.
-    import zmq.asyncio
+    import asyncio
 
 __all__ = [
     "AT_ONCE", "CAMERA_HWM", "ENGINE", "FILM", "FILM_HWM", "FILM_SOUND", "GLANCE", "JPEG", "LARGE", "RELAY_HWM",
@@ -34,8 +33,11 @@ RELAY_HWM = 256
 AT_ONCE = 200
 # The same for MEDIA, where the sockets themselves hold up to RELAY_HWM.
 MEDIA_AT_ONCE = 600
-# From this size on passing on what is there is cheaper than a copy. Bytes.
-LARGE = 65536
+# From this size on passing on what is there is cheaper than a copy: it takes a message and a thread to hear that it may be
+# let go. Bytes.
+LARGE = 262_144
+# As numbers: pyzmq's own names are enumerations, which cost more than what is asked.
+_EVENTS, _POLLIN = int(zmq.EVENTS), int(zmq.POLLIN)
 STATE = "state"
 ENGINE = "engine"
 JPEG = "jpeg"
@@ -100,11 +102,8 @@ class MediaPublisher:
 
     def subscriptions(self) -> Iterator[bytes]:
         """Topics that somebody has just subscribed to; `wanted` is kept up to date. Call in every turn of the loop."""
-        while True:
-            try:
-                message = self.socket.recv(zmq.NOBLOCK)
-            except zmq.Again:
-                return
+        while self.socket.get(_EVENTS) & _POLLIN:
+            message = self.socket.recv(zmq.NOBLOCK)
             name = message[1:]
             if message[:1] == b"\x01":
                 self.wanted.add(name)
@@ -139,42 +138,60 @@ class MediaProxy(threading.Thread):
 
 
 class MediaSubscriber:
-    """The web process's end of MEDIA, for asyncio."""
+    """The web process's end of MEDIA, for the running event loop."""
 
-    def __init__(self, context: "zmq.asyncio.Context", endpoint: str) -> None:
-        self.socket = connect(context, zmq.SUB, endpoint, RELAY_HWM)
-        # The same socket without asyncio: to drain it, asyncio's own answers to NOBLOCK only with futures.
-        self._plain: zmq.Socket[bytes] = zmq.Socket.shadow(self.socket.underlying)
+    def __init__(self, context: zmq.Context[Any], endpoint: str) -> None:
+        # Here: a camera process, which uses this file too, has no need of it.
+        import asyncio
+
+        # Not by zmq.asyncio: with a few pictures a second its futures and polls cost twice as much as the receiving.
+        self.socket = connect(zmq.Context.shadow(context.underlying), zmq.SUB, endpoint, RELAY_HWM)
+        self._loop = asyncio.get_running_loop()
+        self._waiting: asyncio.Future[None] | None = None
+        self._bell = self.socket.get(zmq.FD)
+        self._loop.add_reader(self._bell, self._ring)
 
     def subscribe(self, name: bytes) -> None:
         self.socket.subscribe(name)
+        # Whatever is done with the socket may hear the bell that tells of messages.
+        self._ring()
 
     def unsubscribe(self, name: bytes) -> None:
         self.socket.unsubscribe(name)
+        self._ring()
 
     def ask_again(self, name: bytes) -> None:
         """Have what is sent to newcomers of a topic that is subscribed to already sent once more."""
         # A second subscription is passed on like the first; taking it back again is not, for one is left.
-        self.socket.subscribe(name)
-        self.socket.unsubscribe(name)
+        self.subscribe(name)
+        self.unsubscribe(name)
+
+    def _ring(self) -> None:
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(None)
 
     async def receive(self) -> list[tuple[bytes, dict[str, Any], bytes]]:
         """Wait for messages and take what is there, in order: of films every one, of each other topic the newest."""
-        taken: dict[tuple[bytes, int], tuple[dict[str, Any], bytes]] = {}
-        parts: list[bytes] = await self.socket.recv_multipart()  # type: ignore[misc]
-        for number in range(MEDIA_AT_ONCE):
-            if number:
-                try:
-                    parts = self._plain.recv_multipart(zmq.NOBLOCK)
-                except zmq.Again:
-                    break
+        while not (taken := self._take()):
+            self._waiting = self._loop.create_future()
+            await self._waiting
+        return taken
+
+    def _take(self) -> list[tuple[bytes, dict[str, Any], bytes]]:
+        newest: dict[tuple[bytes, int], tuple[dict[str, Any], bytes]] = {}
+        number = 0
+        # The bell rings once for all that is there: it has to be asked until there is nothing.
+        while number < MEDIA_AT_ONCE and self.socket.get(_EVENTS) & _POLLIN:
+            number += 1
+            parts = self.socket.recv_multipart(zmq.NOBLOCK)
             if len(parts) == 3 and (header := decode(parts[1])) is not None:
                 which = (parts[0], number if parts[0].startswith(_FILMS) else -1)
-                taken.pop(which, None)
-                taken[which] = (header, parts[2])
-        return [(name, header, payload) for (name, _), (header, payload) in taken.items()]
+                newest.pop(which, None)
+                newest[which] = (header, parts[2])
+        return [(name, header, payload) for (name, _), (header, payload) in newest.items()]
 
     def close(self) -> None:
+        self._loop.remove_reader(self._bell)
         self.socket.close()
 
 
@@ -236,11 +253,8 @@ class ReportSender:
 
     def commands(self) -> Iterator[tuple[dict[str, Any], bytes]]:
         """Commands that came in: (header, payload). Acknowledgements are taken care of here."""
-        while True:
-            try:
-                parts = self.socket.recv_multipart(zmq.NOBLOCK)
-            except zmq.Again:
-                return
+        while self.socket.get(_EVENTS) & _POLLIN:
+            parts = self.socket.recv_multipart(zmq.NOBLOCK)
             header = decode(parts[0]) if parts else None
             if header is None:
                 continue
@@ -277,10 +291,9 @@ class Router:
     def receive(self) -> Iterator[tuple[bytes, dict[str, Any], bytes]]:
         """(peer, header, payload) of what has come in, or the first AT_ONCE of it."""
         for _ in range(AT_ONCE):
-            try:
-                parts = self.socket.recv_multipart(zmq.NOBLOCK)
-            except zmq.Again:
+            if not self.socket.get(_EVENTS) & _POLLIN:
                 return
+            parts = self.socket.recv_multipart(zmq.NOBLOCK)
             header = decode(parts[1]) if len(parts) >= 2 else None
             if header is None or len(parts) > 3:
                 self.garbage += 1

@@ -31,7 +31,8 @@ class Piece:
 class Batch:
     """What one message carries. `first`: the number of its first media piece; the initialisation segment has none.
 
-    `mime` (as browsers are asked, with its codecs), `width` and `height` belong to the epoch. `replay`: sent again, for one who has just come.
+    `mime` (with its codecs, as browsers are asked), `width` and `height` belong to the epoch. `replay`: sent again, for
+    one who has just come.
     """
 
     epoch: int

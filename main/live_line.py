@@ -29,8 +29,8 @@ class Line:
         # Bytes a second that it took lately, while something waited.
         self.rate = FIRST_RATE
         self._written = 0
-        # The sample that is being taken: when it began, what had been taken by then, and whether anything waited.
-        self._began, self._taken, self._waited = time.monotonic(), 0, False
+        # The sample that is being taken: when it began, what had been taken by then, and what waited.
+        self._began, self._taken, self._waited = time.monotonic(), 0, 0
 
     @property
     def direct(self) -> bool:
@@ -57,8 +57,8 @@ class Line:
         if seconds >= _SAMPLE:
             taken = self._written - self.waiting
             if self._waited:
-                self._learn(max(0, taken - self._taken) / seconds)
-            self._began, self._taken, self._waited = now, taken, self.waiting > 0
+                self._learn(max(0, taken - self._taken), seconds)
+            self._began, self._taken, self._waited = now, taken, self.waiting
 
     def pictures_limit(self) -> float:
         """Bytes that may wait when another picture is written."""
@@ -68,10 +68,12 @@ class Line:
         """Bytes that may wait when another piece of film is written."""
         return min(FILM_MOST, max(FILM_LEAST, self.rate * FILM_SECONDS))
 
-    def _learn(self, rate: float) -> None:
+    def _learn(self, size: int, seconds: float) -> None:
+        rate = size / seconds
         if rate > self.rate:
             self.rate = min(rate, self.rate * _RISES)
-        else:
+        elif size < self._waited:
+            # It had enough to take all the time; else the figure says only what there was to be taken.
             self.rate += _SINKS * (rate - self.rate)
 
 

@@ -11,8 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from django.db import connection, transaction
-from django.db.models import Case, F, FloatField, Q, Value, When
-from django.db.models.functions import Coalesce, Greatest
+from django.db.models import F, Q
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -43,6 +42,11 @@ LONGEST_PAGE = 64
 PAGE_ID = re.compile(r"[A-Za-z0-9_-]{16,64}")
 ROWS_AT_ONCE = 200
 _MORE_BYTES = f'UPDATE "{ViewingSession._meta.db_table}" SET "bytes" = "bytes" + %s WHERE "id" = %s'  # noqa: S608 (own name)
+# (median, longest, longest, id). Another web process may have had the same session before: the worst stays the worst.
+_DELAYS = (
+    f'UPDATE "{ViewingSession._meta.db_table}" SET "delay_median" = %s, "delay_max" = '  # noqa: S608 (own name)
+    'CASE WHEN "delay_max" > %s THEN "delay_max" ELSE %s END WHERE "id" = %s'
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,15 +197,10 @@ def _write_bytes(rows: list[Seen]) -> None:
 
 
 def _write_delays(rows: list[Seen]) -> None:
-    measured = [(one.pk, one.delay) for one in rows if one.delay is not None]
-    if not measured:
-        return
-    # Another web process may have seen the same session before: the worst stays the worst.
-    worst = [When(pk=pk, then=Greatest(Coalesce(F("delay_max"), 0.0), longest)) for pk, (_, longest) in measured]
-    medians = [When(pk=pk, then=Value(median)) for pk, (median, _) in measured]
-    ViewingSession.objects.filter(pk__in=[pk for pk, _ in measured]).update(
-        delay_median=Case(*medians, output_field=FloatField()), delay_max=Case(*worst, output_field=FloatField())
-    )
+    measured = [(*one.delay, one.delay[1], one.pk) for one in rows if one.delay is not None]
+    if measured:
+        with connection.cursor() as cursor:
+            cursor.executemany(_DELAYS, measured)
 
 
 def end_unseen(now: datetime | None = None) -> int:
@@ -216,7 +215,9 @@ def end_unseen(now: datetime | None = None) -> int:
     due = ViewingSession.objects.filter(ended_at=None).filter(
         left | unseen | unseen_frame | Q(last_seen_at__gt=now + FUTURE)
     )
-    return sum(_end(row, now) for row in due.order_by("pk")[:500])
+    # Asked every second and mostly in vain: the whole rows only where there are any.
+    ended = list(due.order_by("pk").values_list("pk", flat=True)[:500])
+    return sum(_end(row, now) for row in due.filter(pk__in=ended).order_by("pk")) if ended else 0
 
 
 def _end(row: ViewingSession, now: datetime) -> int:

@@ -58,7 +58,7 @@ UPRIGHT: dict[int, Any] = {
     5: lambda p: p.transpose(1, 0, 2),
     6: lambda p: np.rot90(p, -1),
     7: lambda p: p[::-1, ::-1].transpose(1, 0, 2),
-    8: lambda p: np.rot90(p),
+    8: np.rot90,
 }
 
 

@@ -1,5 +1,6 @@
 """A wall of many cameras for tests in real Chromium: what they say on MEDIA, pictures of each where somebody asks."""
 
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -8,11 +9,13 @@ from typing import Any
 
 import cv2
 import numpy as np
-from playwright.sync_api import Browser, Page
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from camera import bus
 from camera.models import Camera
 from tests.live_house import Voice, Web
+from tests.test_e2e import CHROMIUM, FLAGS
 
 ODD = "Ünïcode 😀 Einfahrt hinten links שלום Hof"
 PICTURES_A_SECOND = 5.0
@@ -53,7 +56,9 @@ class Pictures(threading.Thread):
             count += 1
             for number, key in enumerate(self.keys):
                 state = self.voice.states.get(key)
-                wanted = [kind for kind in (bus.JPEG, bus.SMALL, bus.GLANCE) if bus.topic(kind, key) in self.voice.wanted]
+                wanted = [
+                    kind for kind in (bus.JPEG, bus.SMALL, bus.GLANCE) if bus.topic(kind, key) in self.voice.wanted
+                ]
                 if not wanted or state is None or state.state != "online":
                     continue
                 data = picture(number, count)
@@ -105,3 +110,46 @@ def drawn(page: Page, slug: str) -> bool:
             slug,
         )
     )
+
+
+def chromium() -> Iterator[Browser]:
+    """For a fixture: Chromium, with its loop in this thread and rows made in this thread all the same."""
+    if CHROMIUM is None:
+        pytest.skip("Chromium is not installed (apt install chromium)")
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+    del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
+
+
+def box(page: Page, slug: str) -> tuple[float, float, float, float]:
+    """Where a tile is in the window: left, top, width, height in pixels."""
+    found = page.locator(f"[data-camera={slug}]").bounding_box()
+    assert found is not None, slug
+    return found["x"], found["y"], found["width"], found["height"]
+
+
+def middle(page: Page, slug: str) -> tuple[float, float]:
+    left, top, width, height = box(page, slug)
+    return left + width / 2, top + height / 2
+
+
+class Fingers:
+    """Real touches, by Chromium's own protocol."""
+
+    def __init__(self, page: Page) -> None:
+        self._session = page.context.new_cdp_session(page)
+
+    def to(self, kind: str, *points: tuple[float, float]) -> None:
+        """`kind`: Start, Move or End; the points are those that touch the screen then."""
+        told = [{"x": x, "y": y, "id": number} for number, (x, y) in enumerate(points)]
+        self._session.send("Input.dispatchTouchEvent", {"type": f"touch{kind}", "touchPoints": told})
+
+    def drag(self, begin: tuple[float, float], end: tuple[float, float], steps: int = 12) -> None:
+        self.to("Start", begin)
+        for step in range(1, steps + 1):
+            part = step / steps
+            self.to("Move", (begin[0] + (end[0] - begin[0]) * part, begin[1] + (end[1] - begin[1]) * part))
+        self.to("End")

@@ -5,10 +5,14 @@ from collections.abc import Callable
 from camera.engine.deletion import Deletion
 from camera.engine.disk import Disk
 from camera.engine.leftovers import Leftovers
+from camera.engine.news import WhenNew
 from camera.engine.playable import PlayableCopies
 from camera.engine.retention import Retention
 from camera.engine.timelapse import TimeLapses
 from camera.engine.usage import Usage
+
+# What could not be deleted is tried again after a while, without anything new in the database. Seconds.
+DELETION_EVERY = 10.0
 
 
 class Keeping:
@@ -27,7 +31,8 @@ class Keeping:
     def jobs(self) -> list[Callable[[], object]]:
         """Each to be called once a second, and none of them by another thread."""
         return [
-            self._watch_disks, self._copies, self._films, self._deletion, self.retention, self._usage, self._leftovers,
+            self._watch_disks, self._copies, self._films, WhenNew(self._deletion, DELETION_EVERY), self.retention,
+            self._usage, self._leftovers,
         ]  # fmt: skip
 
     def stop(self) -> None:

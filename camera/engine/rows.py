@@ -12,6 +12,7 @@ from typing import Any
 from django.db import DatabaseError, InterfaceError, OperationalError, close_old_connections, connection
 from django.db.backends.signals import connection_created
 
+from camera.engine.news import WhenNew
 from camera.engine.requests import Requests
 from camera.engine.supervisor import Wanted
 from camera.models import Camera
@@ -21,6 +22,8 @@ logger = logging.getLogger(__name__)
 
 # How often the cameras, the house's rules and the reasons to record are looked at. Seconds.
 LOOK_EVERY = 1.0
+# And though nothing is new in the database: a request may have run out, and nobody be watching any more.
+LOOK_AT_LEAST = 3.0
 JOBS_EVERY = 1.0
 CHECKPOINT_EVERY = 30.0
 RETRY_AFTER = 0.5
@@ -72,7 +75,7 @@ class Rows(threading.Thread):
         self.requests = Requests()
         self._want = want
         self._due: list[tuple[float, float, Callable[[], object]]] = [
-            (0.0, LOOK_EVERY, self._look),
+            (0.0, LOOK_EVERY, WhenNew(self._look, LOOK_AT_LEAST)),
             (0.0, JOBS_EVERY, self._write_states),
             (CHECKPOINT_EVERY + time.monotonic(), CHECKPOINT_EVERY, checkpoint),
         ]

@@ -8,7 +8,7 @@ import re
 import time
 from dataclasses import dataclass
 
-from camera.films import INIT, KEY, Batch, Piece
+from camera.films import INIT, KEY, Batch, Piece, mime
 from camera.live.feed import Feed
 from camera.live.messages import Message
 from camera.packets import FILM_CODECS
@@ -32,7 +32,7 @@ def film_mime(told: str) -> str:
     codecs = whole[1] if whole else told
     if not codecs or not FILM_CODECS.fullmatch(codecs):
         raise ValueError("no film")
-    return f'video/mp4; codecs="{codecs}"'
+    return mime(codecs)
 
 
 class Fragment(Message):

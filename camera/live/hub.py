@@ -155,8 +155,8 @@ class Hub:
         )
 
     def _lives(self, camera: int, every: float = 0.0) -> float:
-        """Seconds for which a picture counts as live; a slow camera's longer, a stalled one's not. `every`: seconds from
-        one picture to the next that the camera is asked for, 0 when it sends as it likes."""
+        """Seconds for which a picture counts as live; a slow camera's longer, a stalled one's not. `every`: seconds
+        from one picture to the next that the camera is asked for, 0 when it sends as it likes."""
         usual = self._usual_fps.get(camera, 0.0)
         return max(LIVE_SECONDS, 2.5 * every, 2.5 / usual if usual else 0.0)
 

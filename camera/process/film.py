@@ -2,13 +2,13 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import zmq
 
 from camera import bus
 from camera.films import INIT, KEY, Batch, Piece, mime, pack
-from camera.packets import AudioInfo
 from camera.process.filmstore import Entry, Epoch, FilmStore
 from camera.video import fragments
 from camera.video.faults import BadPacketError, MuxError
@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 _TOGETHER = 0.1
 
 
-def publisher(context: "zmq.Context[bytes]", endpoint: str) -> bus.MediaPublisher:
+def publisher(context: zmq.Context[Any], endpoint: str) -> bus.MediaPublisher:
     """A publisher of its own: of a film every piece counts, and one that cannot be taken is to be known."""
     made = bus.MediaPublisher(context, endpoint, bus.FILM_HWM)
     made.socket.setsockopt(zmq.XPUB_NODROP, 1)
@@ -72,22 +72,17 @@ class FilmOutlet:
 
     def _open(self, epoch: Epoch) -> None:
         """A film begins: say how it is to be played."""
-        silent = _opening(epoch, None)
-        loud = _opening(epoch, epoch.info.audio) if silent is not None and epoch.sound is not None else None
+        silent = loud = None
+        try:
+            silent, loud = fragments.openings(epoch.info, epoch.first, epoch.info.audio if epoch.sound else None)
+        except MuxError as error:
+            logger.info("no live film: %s", error)
         if loud is not None and epoch.sound is not None and loud.sound_rate != epoch.sound.rate:
             loud = None
         epoch.first, epoch.failed = b"", silent is None
         for line, opening in zip(self._lines, (silent, loud), strict=True):
             line.begin(epoch, opening)
         self._told(silent.codecs if silent else "", loud.codecs if loud else "")
-
-
-def _opening(epoch: Epoch, audio: AudioInfo | None) -> Opening | None:
-    try:
-        return fragments.opening(epoch.info, epoch.first, audio)
-    except MuxError as error:
-        logger.info("no live film: %s", error)
-        return None
 
 
 class _Line:
@@ -109,6 +104,8 @@ class _Line:
         self._skips = True
         self._expected = 0
         self._replayed_at = float("-inf")
+        # How often a beginning went out: the initialisation segment with a key frame.
+        self._opened = 0
 
     def want(self, is_wanted: bool) -> None:
         if is_wanted and not self.is_wanted:
@@ -119,6 +116,7 @@ class _Line:
         self._epoch, self._opening, self._is_open, self._skips = epoch, opening, False, True
 
     def publish(self) -> None:
+        opened = self._opened
         entries, end = self._store.since(self.cursor)
         self.cursor = end - len(entries)
         for entry in entries:
@@ -127,6 +125,8 @@ class _Line:
             self.cursor += 1
             if entry.epoch is self._epoch and self._opening is not None and (self._has_sound or not entry.is_sound):
                 self._send(entry, self._opening)
+        if self._opened != opened:
+            self.has_newcomer = False  # a whole beginning has just gone out
         if self.has_newcomer and self._now() - self._replayed_at >= _TOGETHER:
             self.has_newcomer = False
             self._replay()
@@ -137,38 +137,38 @@ class _Line:
             self._skips = True
             return
         piece = self._piece(entry)
-        pieces = (piece,) if self._is_open and piece is not None else (self._init(entry, opening), piece)
-        if piece is None or not self._publish(entry, opening, tuple(one for one in pieces if one is not None)):
+        before = [] if self._is_open else [self._init(entry, opening)]
+        if piece is None or not self._publish(entry, opening, [*before, piece]):
             # Nothing is queued for those who do not keep up: they go on at the next key frame.
             self._skips, self._is_open = True, False
             return
+        self._opened += not self._is_open
         self._skips, self._is_open, self._expected = False, True, number + 1
 
     def _replay(self) -> None:
         """Everything since the last key frame once more, in one message, for who has just come."""
-        entries, end = self._store.gop()
-        opening = self._opening
-        entries = [one for one in entries if self._has_sound or not one.is_sound]
-        if opening is None or not entries or entries[0].epoch is not self._epoch or end != self.cursor:
-            self._is_open = False
-            self.has_newcomer = self.has_newcomer or end != self.cursor
+        entries = [one for one in self._store.gop(self.cursor) if self._has_sound or not one.is_sound]
+        pieces: list[Piece] = []
+        for entry in entries:
+            piece = self._piece(entry)
+            if piece is None:
+                break
+            pieces.append(piece)
+        if self._opening is None or not pieces or entries[0].epoch is not self._epoch:
+            self._is_open = False  # then with the next key frame
             return
-        pieces = [self._piece(entry) for entry in entries]
-        whole = tuple(piece for piece in pieces if piece is not None)
-        if len(whole) < len(pieces):
-            self._is_open = False
-            return
-        sent = self._publish(entries[0], opening, (self._init(entries[0], opening), *whole), replay=True)
+        first = self._init(entries[0], self._opening)
+        sent = self._publish(entries[0], self._opening, [first, *pieces], replay=True)
         self._replayed_at = self._now()
-        if self._skips:
-            last = entries[-1]
-            self._skips, self._is_open = not sent, sent
+        if self._skips and sent:
+            last = entries[len(pieces) - 1]
+            self._skips, self._is_open = False, True
             self._expected = (last.sound_number if self._has_sound else last.number) + 1
 
-    def _publish(self, first: Entry, opening: Opening, pieces: tuple[Piece, ...], replay: bool = False) -> bool:
+    def _publish(self, first: Entry, opening: Opening, pieces: Sequence[Piece], replay: bool = False) -> bool:
         number = first.sound_number if self._has_sound else first.number
         kind = mime(opening.codecs)
-        batch = Batch(first.epoch.number, number, kind, opening.width, opening.height, pieces, replay)
+        batch = Batch(first.epoch.number, number, kind, opening.width, opening.height, tuple(pieces), replay)
         return self._out.send(self.topic, *pack(batch))
 
     @staticmethod

@@ -118,12 +118,8 @@ class FilmStore:
         info = self._info
         if info is None:
             return
-        if info.codec != "av1":
-            whole = self._assembled(info.codec, packet)
-            if whole is None:
-                return
-            packet = whole
-        if self._picture(info, packet):
+        whole = self._assembled(info.codec, packet)
+        if whole is not None and self._picture(info, whole):
             self._wake()
 
     def audio(self, packet: AudioPacket) -> None:
@@ -144,7 +140,10 @@ class FilmStore:
 
     def _assembled(self, codec: str, packet: Packet) -> Packet | None:
         """The picture that is whole with this packet: this one, or of a camera that cuts them the one before."""
-        starts = nal.starts_picture(codec, packet.data)
+        if codec == "av1":
+            starts = obu.has_picture(packet.data) or None
+        else:
+            starts = nal.starts_picture(codec, packet.data)
         if starts is None:
             self._before = (self._before + packet.data)[-_LONGEST_SETS:]
             self._before_key = self._before_key or packet.key
@@ -153,7 +152,7 @@ class FilmStore:
             self._take_part(packet)
             return None
         if self._before:
-            is_key = packet.key or (self._before_key and nal.is_key(codec, packet.data))
+            is_key = packet.key or (self._before_key and codec != "av1" and nal.is_key(codec, packet.data))
             packet = replace(packet, data=self._before + packet.data, key=is_key)
             self._before, self._before_key = b"", False
         self._last = packet
@@ -251,12 +250,13 @@ class FilmStore:
             skip = max(0, cursor - self._first)
             return [self._entries[at] for at in range(skip, len(self._entries))], self.end
 
-    def gop(self) -> tuple[list[Entry], int]:
-        """Everything since the last key frame, [] where that is not kept, and the number after it."""
+    def gop(self, until: int) -> list[Entry]:
+        """Everything from the last key frame up to that number; [] where its beginning is not kept."""
         with self._lock:
             if self._key is None:
-                return [], self.end
-            return [self._entries[at] for at in range(self._key - self._first, len(self._entries))], self.end
+                return []
+            stop = min(until - self._first, len(self._entries))
+            return [self._entries[at] for at in range(self._key - self._first, stop)]
 
     def sent(self, cursor: int) -> None:
         """What comes before that number has been seen by everybody who wants it."""

@@ -28,7 +28,7 @@ GLANCE_EVERY, EARLY = 3.0, 0.25
 HOLD = 3.0
 COMPARE_EVERY = 0.5
 # Without a key frame for so long (seconds) the packets after the last one are decoded.
-NO_KEY_FRAME = GLANCE_EVERY + 1.0
+NO_KEY_FRAME = GLANCE_EVERY + 1.5
 KINDS = (bus.SMALL, bus.GLANCE)
 
 

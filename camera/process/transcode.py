@@ -93,7 +93,7 @@ class Transcoder:
         # The first packet whose picture the tap has not had yet.
         self._untapped = 0
         self._decoder: Decoder | None = None
-        self._decoder_session = self._alone_session = 0
+        self._decoder_session = self._seen_session = 0
         self._encoder: JpegEncoder | None = None
         self._newest: tuple[VideoFrame, float] | None = None
         self._encoded_at = self._seen_at = 0.0
@@ -175,7 +175,7 @@ class Transcoder:
     def _forget(self) -> None:
         """The next picture starts at a key frame, with a new decoder."""
         self._decoder = self._newest = self._cursor = self._keyed = None
-        self._alone_session = 0
+        self._seen_session = 0
         self._blind(False)
 
     def step(self, patience: float = 0.0) -> bool:
@@ -240,9 +240,9 @@ class Transcoder:
 
         if self._decoder is None or work.session != self._decoder_session or work.starts:
             self._decoder, self._decoder_session, self._newest = Decoder(work.info, self._lean), work.session, None
-            self._encoded_at = self._seen_at = self._clock()
+            self._encoded_at = self._clock()
         frames = [frame for packet in work.packets for frame in self._decoder.decode(packet)]
-        self._saw(frames)
+        self._saw(frames, work.session)
         return frames
 
     def _decode_alone(self, work: _Work) -> None:
@@ -250,13 +250,13 @@ class Transcoder:
         with LOADING:
             from camera.video.decode import Decoder
 
-        if work.session != self._alone_session:
-            self._alone_session, self._seen_at = work.session, self._clock()
         decoder = Decoder(work.info)
         frames = [frame for packet in work.packets for frame in decoder.decode(packet)]
-        self._saw(frames + decoder.flush())
+        self._saw(frames + decoder.flush(), work.session)
 
-    def _saw(self, frames: "list[tuple[VideoFrame, float]]") -> None:
+    def _saw(self, frames: "list[tuple[VideoFrame, float]]", session: int) -> None:
+        if session != self._seen_session:
+            self._seen_session, self._seen_at = session, self._clock()
         if frames:
             self._newest, self._seen_at = frames[-1], self._clock()
         self._blind(self._clock() - self._seen_at > BLIND_AFTER)

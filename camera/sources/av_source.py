@@ -16,6 +16,7 @@ from camera.packets import AudioInfo, AudioPacket, Packet, Reason, SourceError, 
 from camera.sources import Request
 from camera.sources.gate import JpegGate
 from camera.sources.joiner import joined
+from camera.video import aac
 from camera.video.jpeg import MAX_PIXELS
 
 logger = logging.getLogger(__name__)
@@ -144,6 +145,9 @@ def wanted_sound(container: "av.container.InputContainer", wanted: bool) -> "tup
         name = context.codec.canonical_name if context is not None else ""
         if name in AUDIO_CODECS and context.sample_rate and 1 <= context.layout.nb_channels <= 2:
             extradata = bytes(context.extradata or b"")
+            if name == "aac" and not extradata:
+                # It comes with headers of its own (ADTS), which say this with every frame.
+                extradata = aac.config_of(context.sample_rate, context.layout.nb_channels)
             if name != "aac" or extradata:
                 base = float(stream.time_base or 0) or 1 / context.sample_rate
                 return stream, AudioInfo(name, context.sample_rate, context.layout.nb_channels, extradata, base)

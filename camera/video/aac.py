@@ -11,14 +11,17 @@ def object_type(config: bytes) -> int:
 
 
 def frame_of_aac(config: bytes) -> tuple[int, int]:
-    """(rate in Hz, samples) of one frame. Raises ValueError for a configuration that does not say it."""
+    """(rate in Hz, samples) of one decoded frame. Raises ValueError for a configuration that does not say it."""
     if len(config) < 2:
         raise ValueError("no configuration")
-    index = int.from_bytes(config[:2], "big") >> 7 & 15
-    if object_type(config) > 30 or index >= len(_RATES):
+    kind, bits = object_type(config), int.from_bytes(config[:3].ljust(3, b"\0"), "big")
+    core, told = bits >> 15 & 15, bits >> 7 & 15
+    # With spectral band replication (5, and 29 with parametric stereo) it plays at another rate than it is coded at.
+    rate = told if kind in (5, 29) else core
+    if kind > 30 or max(core, rate) >= len(_RATES):
         raise ValueError("a rate or kind that cameras do not send")
-    short = object_type(config) == 2 and config[1] & 0x04
-    return _RATES[index], 960 if short else 1024
+    samples = 960 if kind == 2 and config[1] & 0x04 else 1024
+    return _RATES[rate], samples * _RATES[rate] // _RATES[core]
 
 
 def raw_aac(data: bytes) -> bytes:
@@ -31,5 +34,7 @@ def raw_aac(data: bytes) -> bytes:
 
 
 def config_of(rate: int, channels: int) -> bytes:
-    """The AudioSpecificConfig of AAC LC. Raises ValueError for a rate that has no number."""
-    return ((2 << 11) | _RATES.index(rate) << 7 | channels << 3).to_bytes(2, "big")
+    """The AudioSpecificConfig of AAC LC; b"" for a rate that has no number."""
+    if rate not in _RATES:
+        return b""
+    return (2 << 11 | _RATES.index(rate) << 7 | channels << 3).to_bytes(2, "big")

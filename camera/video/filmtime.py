@@ -12,6 +12,8 @@ from camera.video.timeline import TICKS, Timeline
 
 # A picture that follows at once, a further field or a burst, must not make the next step a leap. Ticks.
 _SHORTEST = TICKS // 60
+# So much less than twice what the picture before lasts: browsers reckon in microseconds, rounded down. Ticks.
+_MARGIN = 90
 # How far, in seconds, sound may be from the picture of its time before a piece is left out or a pause is made.
 _TOLERANCE = 0.06
 # What one piece's arrival counts against all those before: a second's worth of pieces together.
@@ -43,7 +45,7 @@ class FilmTimes:
         if self._captured_at is None:
             self._lasts = self._timeline.step
         else:
-            step = min(dts - self._told, 2 * self._lasts)
+            step = min(dts - self._told, 2 * self._lasts - _MARGIN)
             self._dts += step
             self._lasts = max(step, _SHORTEST)
         self._told, self._captured_at = dts, packet.captured_at
@@ -78,7 +80,8 @@ class SoundTimes:
             return None
         if self._late > most:
             self._late -= piece
-            self._at += self._samples
+            # Not a whole piece, for the reason of _MARGIN.
+            self._at += self._samples - self._samples // 16
         at = self._at
         self._at += self._samples
         return Times(at, 0, self._samples)

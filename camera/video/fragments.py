@@ -26,7 +26,7 @@ _OPTIONS = {
     "movflags": "empty_moov+default_base_moof+frag_every_frame+skip_trailer",
     "video_track_timescale": str(TICKS),
 }
-# Nothing is decoded to find out what the stream is: its parameter sets say it.
+# A first look without decoding anything: at its size, before a decoder is let near it.
 _LOOK_ONLY = {"codec_whitelist": "none"}
 # Access unit delimiters and filler data: a file has no need of them.
 _IDLE = {"h264": frozenset({9, 12}), "hevc": frozenset({35, 38})}
@@ -55,27 +55,43 @@ class Opening:
     sound_rate: int = 0
 
 
-def opening(info: StreamInfo, first: bytes, audio: AudioInfo | None = None) -> Opening:
-    """Of a film that begins with this key frame. Raises MuxError for what cannot be put into one."""
+def openings(info: StreamInfo, first: bytes, audio: AudioInfo | None = None) -> tuple[Opening, Opening | None]:
+    """Of a film that begins with this key frame: without its sound and with it, None where that cannot be.
+
+    Raises MuxError for pictures that cannot be shown as film."""
     with LOADING:
         import av
         import av.error
 
         from camera.video.mux import as_read
+    faults = (av.error.FFmpegError, OSError, ValueError, struct.error, IndexError)
     try:
-        with as_read(info, first, _LOOK_ONLY) as read:
-            data = _header(av, info.codec, read, audio)
-            width, height = read.width, read.height
-    except (av.error.FFmpegError, OSError, ValueError, struct.error, IndexError):
+        with as_read(info, first, _LOOK_ONLY):
+            pass
+        # Now with its first picture: only then FFmpeg knows the shape of the pixels.
+        with as_read(info, first) as read:
+            silent = _opening(info.codec, read, None)
+            try:
+                return silent, _opening(info.codec, read, audio) if audio is not None else None
+            except faults:
+                return silent, None
+    except faults:
         raise MuxError(f"pictures of this kind ({info.codec}) cannot be shown as film") from None
+
+
+def _opening(codec: str, read: Any, audio: AudioInfo | None) -> Opening:
+    data = _header(codec, read, audio)
+    codecs = _codecs(codec, data)
+    if audio is None:
+        return Opening(data, codecs, read.width, read.height)
     rates = [int.from_bytes(data[at.end() + 12 : at.end() + 16], "big") for at in re.finditer(b"mdhd", data)]
-    codecs = _codecs(info.codec, data)
-    if audio is not None:
-        codecs += f",mp4a.40.{object_type(audio.extradata)}"
-    return Opening(data, codecs, width, height, rates[1] if audio is not None and len(rates) > 1 else 0)
+    codecs += f",mp4a.40.{object_type(audio.extradata)}"
+    return Opening(data, codecs, read.width, read.height, rates[1])
 
 
-def _header(av: Any, codec: str, read: Any, audio: AudioInfo | None) -> bytes:
+def _header(codec: str, read: Any, audio: AudioInfo | None) -> bytes:
+    import av
+
     sink = io.BytesIO()
     container = av.open(sink, "w", format="mp4", options=_OPTIONS)
     try:
@@ -116,7 +132,8 @@ def sample(codec: str, data: bytes, known: frozenset[bytes]) -> list[bytes | mem
     left out here. Raises BadPacketError for what holds no picture."""
     if codec == "av1":
         return _av1(data)
-    view, parts = memoryview(data), []
+    view = memoryview(data)
+    parts: list[bytes | memoryview] = []
     for begin, end in nal.places(data):
         if end - begin < 2:
             continue
@@ -140,12 +157,12 @@ def sample(codec: str, data: bytes, known: frozenset[bytes]) -> list[bytes | mem
 def _av1(data: bytes) -> list[bytes | memoryview]:
     view = memoryview(data)
     try:
-        parts = [view[a:b] for kind, a, b in obu.units(data) if kind not in (obu.DELIMITER, obu.PADDING)]
+        units = list(obu.units(data))
     except ValueError:
         raise BadPacketError("no picture") from None
-    if not parts:
+    if not obu.PICTURES & {kind for kind, _, _ in units}:
         raise BadPacketError("no picture")
-    return list(parts)
+    return [view[begin:end] for kind, begin, end in units if kind not in obu.IDLE]
 
 
 def fragment(track: int, number: int, times: Times, is_key: bool, parts: list[bytes | memoryview]) -> bytes:

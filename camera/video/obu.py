@@ -2,7 +2,11 @@
 
 from collections.abc import Iterator
 
-SEQUENCE_HEADER, DELIMITER, PADDING = 1, 2, 15
+SEQUENCE_HEADER = 1
+# Frame headers, and frames with theirs.
+PICTURES = frozenset({3, 6})
+# What a file has no need of: reserved, temporal delimiters, tile lists, padding.
+IDLE = frozenset({0, 2, 8, 15})
 # A picture of more units than this is none.
 MOST_UNITS = 1000
 
@@ -24,6 +28,14 @@ def units(data: bytes) -> Iterator[tuple[int, int, int]]:
             raise ValueError("not AV1")
         yield head >> 3 & 0x0F, begin, at
     raise ValueError("too many parts")
+
+
+def has_picture(data: bytes) -> bool:
+    """False for what holds no frame, a sequence header alone for instance."""
+    try:
+        return any(kind in PICTURES for kind, _, _ in units(data))
+    except ValueError:
+        return False
 
 
 def _leb128(data: bytes, at: int) -> tuple[int, int]:

@@ -12,6 +12,7 @@ from av.audio.resampler import AudioResampler
 from av.codec import CodecContext
 
 from camera.packets import AudioInfo, AudioPacket
+from camera.video.aac import raw_aac
 
 # A piece that is this far from where it should be is put there; smaller differences are jitter of the network. Seconds.
 _TOO_FAR = 0.5
@@ -73,7 +74,7 @@ class SoundTrack:
         return place
 
     def _copy(self, container: "av.container.OutputContainer", packet: AudioPacket) -> None:
-        piece = av.Packet(packet.data)
+        piece = av.Packet(raw_aac(packet.data))
         piece.stream = self._stream
         piece.time_base = Fraction(1, self._rate)
         assert self._at is not None

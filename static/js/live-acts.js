@@ -37,9 +37,11 @@ export function setUpActs(root, tiles) {
   if (!acts.size) return;
   const all = [...acts.values()];
   const actsOf = (element) => acts.get(element?.closest?.("[data-camera]"));
+  // On the live page some stand beneath the picture too.
+  const only = all.length === 1 && root.hasAttribute("data-full") ? all[0] : undefined;
   root.addEventListener("click", (event) => {
     const button = event.target.closest("[data-act]");
-    if (button) actsOf(button)?.click(event, button.dataset.act, all);
+    if (button) (actsOf(button) ?? only)?.click(event, button.dataset.act, all);
     if (event.target.closest("[data-more]")) actsOf(event.target)?.open();
     // In full screen a tap is for the picture; it leads nowhere.
     else if (event.target.closest(".tile-link") && actsOf(event.target)?.alone) event.preventDefault();

@@ -103,11 +103,7 @@ class Wall {
     if (!canFull) return;
     this.#full.hidden = false;
     this.#full.addEventListener("click", () => toggleFull(this.#wall));
-    onFull(() => {
-      const on = document.fullscreenElement === this.#wall;
-      this.#full.textContent = on ? "Leave full screen" : "Full screen";
-      this.#full.ariaPressed = String(on);
-    });
+    onFull(() => { this.#full.ariaPressed = String(document.fullscreenElement === this.#wall); });
   }
 }
 

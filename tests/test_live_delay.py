@@ -1,0 +1,169 @@
+"""The delay that the live page shows is true: Chromium reads the capture time back from the pixels on its screen.
+
+For the film the page cannot know what passed before a picture reached Fairwatch (the camera's encoder, the network), and
+says so: its delay counts from there. A second viewer, in this process, takes the same pieces from the socket, decodes
+them, and so knows for each picture when it had been captured by Fairwatch's word.
+"""
+
+import io
+import json
+import statistics
+import struct
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import av
+import pytest
+from playwright.sync_api import Browser, Page
+from websockets.sync.client import connect
+
+from camera import films
+from camera.video import clockbar
+from tests.house import RealHouse, wait_for
+from tests.peers.pattern_rtsp import pattern_camera
+from tests.test_e2e import PASSWORD, browser, log_in, person
+
+__all__ = ["browser"]
+pytestmark = [pytest.mark.e2e, pytest.mark.peers]
+READER = Path(__file__).with_name("clock_bar.js")
+# How far off the shown delay may be, and how long delays may be on one machine that has other work too. Seconds.
+TRUE_WITHIN, MEDIAN, MOST = 0.030, 0.150, 0.500
+LEAST_FRAMES, WINDOW = 50, 5
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealHouse]:
+    house = RealHouse(tmp_path_factory.mktemp("delay"))
+    with pattern_camera() as url:
+        house.start()
+        house.manage("createsuperuser", "--noinput", DJANGO_SUPERUSER_USERNAME="alice",
+                     DJANGO_SUPERUSER_PASSWORD=PASSWORD, DJANGO_SUPERUSER_EMAIL="a@example.org")  # fmt: skip
+        house.manage("addcamera", "Garden", "pattern:", "--slug", "garden", "--record", "off")
+        house.manage("addcamera", "Yard", url, "--slug", "yard", "--record", "off")
+        off = "from camera.models import Camera; Camera.objects.update(detect='off'); Camera.objects.all().changed()"
+        house.manage("shell", "-c", off)
+        yield house
+        house.stop()
+    print(house.log())
+
+
+@pytest.fixture
+def alice(browser: Browser, house: RealHouse) -> Iterator[Page]:
+    context = person(browser, house)
+    context.add_init_script(path=READER)
+    page = context.new_page()
+    log_in(page, "alice")
+    yield page
+    context.close()
+
+
+@dataclass
+class Truth:
+    """Capture to screen as read from the pixels, and what the tile told of the same seconds. Seconds."""
+
+    delays: list[float] = field(default_factory=list)
+    apart: list[float] = field(default_factory=list)
+
+    def add(self, delays: list[float], shown: float) -> None:
+        self.delays += delays
+        self.apart.append(abs(statistics.median(delays) - shown))
+
+    def check(self, what: str) -> None:
+        ordered = sorted(self.delays)
+        median, most = statistics.median(ordered), ordered[int(len(ordered) * 0.95)]
+        apart = " and ".join(f"{one * 1000:.1f}" for one in self.apart)
+        print(f"{what}: {len(ordered)} pictures, median {median * 1000:.0f} ms, 95 % within {most * 1000:.0f} ms; "
+              f"what the tile tells is off by {apart} ms")  # fmt: skip
+        assert len(ordered) >= LEAST_FRAMES
+        assert max(self.apart) <= TRUE_WITHIN
+        assert median <= MEDIAN and most <= MOST
+
+
+def watch(page: Page, slug: str) -> None:
+    """Open the live page, wait for its picture, and begin to read the screen."""
+    page.goto(f"/live/{slug}/")
+    wait_for(lambda: page.evaluate("s => window.liveTiles?.get(s)?.delay() != null", slug), 15, "a delay to be shown")
+    page.evaluate("s => clockBar.follow(liveTiles.get(s))", slug)
+
+
+def windows(page: Page, slug: str) -> list[dict[str, Any]]:
+    """Twice what was read from the screen in the last seconds, and the median the tile tells of them."""
+    found = []
+    for _ in range(2):
+        page.wait_for_timeout((WINDOW + 1) * 1000)
+        found.append(page.evaluate("([s, w]) => clockBar.lately(liveTiles.get(s), w)", [slug, WINDOW]))
+    told = int(page.locator("[data-delay]").inner_text().split()[0]) / 1000
+    assert abs(told - page.evaluate("s => liveTiles.get(s).delay().median", slug)) <= 0.02, "the words are that number"
+    return found
+
+
+def test_single_pictures_are_as_old_as_the_page_says(alice: Page) -> None:
+    watch(alice, "garden")
+    assert alice.evaluate("liveTiles.get('garden').surface().tagName") == "CANVAS"
+    truth = Truth()
+    for window in windows(alice, "garden"):
+        assert all(abs(one["told"] - one["bar"]) < 1 for one in window["found"]), "each picture has its own time"
+        truth.add([(one["at"] - one["bar"]) / 1000 for one in window["found"]], window["shown"])
+    truth.check("single pictures")
+
+
+class Witness(threading.Thread):
+    """A second viewer of the film: what capture time the house gives each picture, by the time in its bar."""
+
+    def __init__(self, house: RealHouse, page: Page) -> None:
+        super().__init__(daemon=True)
+        cookies = "; ".join(f"{one['name']}={one['value']}" for one in page.context.cookies())
+        self._url = f"ws://127.0.0.1:{house.port}/ws/live/"
+        self._headers = {"Cookie": cookies, "Origin": house.url}
+        self.over = threading.Event()
+        self.pieces: list[tuple[int, float, bytes]] = []
+
+    def run(self) -> None:
+        with connect(self._url, additional_headers=self._headers, max_size=None) as socket:
+            socket.send(json.dumps({"watch": [{"camera": "yard", "as": "mp4", "size": "full"}]}))
+            while not self.over.is_set():
+                with suppress(TimeoutError):
+                    message = socket.recv(timeout=0.5)
+                    if isinstance(message, bytes):
+                        _, kind, captured = struct.unpack(">BBd", message[:10])
+                        self.pieces.append((kind, captured, message[10:]))
+
+    def captures(self) -> dict[int, float]:
+        """Capture time by Fairwatch (seconds) of each picture, by what its bar says (milliseconds)."""
+        self.over.set()
+        self.join(5)
+        assert self.pieces[0][0] == films.INIT
+        captured = [at for kind, at, _ in self.pieces if kind != films.INIT]
+        container: Any = av.open(io.BytesIO(b"".join(data for _, _, data in self.pieces)))
+        found = {}
+        for at, frame in zip(captured, container.decode(video=0), strict=False):
+            bar = clockbar.read(frame.to_ndarray(format="gray"))
+            if bar is not None:
+                found[round(bar * 1000)] = at
+        container.close()
+        return found
+
+
+def test_a_film_is_as_old_as_the_page_says(alice: Page, house: RealHouse) -> None:
+    watch(alice, "yard")
+    assert alice.evaluate("liveTiles.get('yard').surface().tagName") == "VIDEO"
+    assert "H.264 untouched" in alice.locator("[data-way]").inner_text()
+    witness = Witness(house, alice)
+    witness.start()
+    found = windows(alice, "yard")
+    captures = witness.captures()
+    truth, before, same = Truth(), [], []
+    for window in found:
+        known = [(one, captures[int(one["bar"])]) for one in window["found"] if one["bar"] in captures]
+        assert len(known) > 0.9 * len(window["found"])
+        before += [captured - one["bar"] / 1000 for one, captured in known]
+        same += [abs(one["told"] / 1000 - captured) < 0.001 for one, captured in known]
+        truth.add([one["at"] / 1000 - captured for one, captured in known], window["shown"])
+    print(f"camera, encoder and RTSP, before Fairwatch had the picture: {statistics.median(before) * 1000:.0f} ms; "
+          f"{sum(same)} of {len(same)} pictures have their own time")  # fmt: skip
+    truth.check("film")
