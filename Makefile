@@ -2,7 +2,7 @@
 PYTHON ?= python3
 PY = .venv/bin/python
 
-.PHONY: run test test-fast lint format clean
+.PHONY: run test test-fast lint format bench clean
 
 run: .venv/.installed
 	@exec $(PY) manage.py serve --first-run
@@ -27,12 +27,21 @@ format: .venv/.installed-dev
 	.venv/bin/ruff format .
 	.venv/bin/ruff check --fix .
 
+# Live pictures, Fairwatch beside others; writes docs/performance.md. About 20 minutes, best on a machine at rest.
+# A short one: make bench BENCH="--rounds 1 --viewers 1,10 --seconds 3 --out /tmp/bench"
+bench: .venv/.installed-bench
+	@$(PY) -m benchmarks.live $(BENCH)
+
 .venv/.installed: requirements.txt scripts/install.py
 	@$(PYTHON) scripts/install.py requirements.txt
 	@touch $@
 
 .venv/.installed-dev: requirements.txt requirements-dev.txt scripts/install.py
 	@$(PYTHON) scripts/install.py requirements-dev.txt
+	@touch $@ .venv/.installed
+
+.venv/.installed-bench: requirements.txt requirements-bench.txt scripts/install.py
+	@$(PYTHON) scripts/install.py requirements-bench.txt
 	@touch $@ .venv/.installed
 
 clean:

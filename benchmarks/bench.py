@@ -124,7 +124,7 @@ class Bench:
 
 def _is_too_many(row: Row) -> bool:
     late = row["viewers"] >= _MANY and row["fps"] < _LEAST_PART * FPS
-    return late or sum(row["troubles"].values()) > row["viewers"] // 10
+    return bool(late or sum(row["troubles"].values()) > row["viewers"] // 10)
 
 
 def _row(viewers: int, seen: Row, window: meter.Window, held: meter.Memory) -> Row:

@@ -166,8 +166,8 @@ def _film(part: Found) -> list[str]:
     return [
         "## The live socket",
         "",
-        "Viewers of `/ws/live/`, one tile each: an H.264 camera as MP4 (a file of 2 Mbit/s played as a camera, key frames",
-        "every 2 s) and the MJPEG camera as JPEG. Ages are from the capture time the house tells.",
+        "Viewers of `/ws/live/`, one tile each: an H.264 camera as MP4 (a file of 2 Mbit/s played as a camera, key",
+        "frames every 2 s) and the MJPEG camera as JPEG. Ages are from the capture time the house tells.",
         "",
         "CPU of the house for each picture delivered, µs:",
         "",
@@ -203,7 +203,7 @@ def _idle(part: Found) -> list[str]:
     return [
         f"## {part['cameras']} cameras that nobody watches",
         "",
-        f"Percent of a core over {part['seconds']:g} s, all camera processes together; nothing is recorded or detected.",
+        f"Percent of a core over {part['seconds']:g} s, camera processes together; nothing is recorded or detected.",
         "",
         *table(["Cameras", "Who watches", "web", "engine", "serve", "cameras", "all", "MB (PSS)"], rows),
     ]

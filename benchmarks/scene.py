@@ -59,7 +59,7 @@ def draw_number(picture: Picture, number: int) -> None:
 
 def read_number(jpeg: bytes) -> int | None:
     """The number in a picture, None where there is none (another size, or not a JPEG)."""
-    grey = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_GRAYSCALE)
+    grey = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_GRAYSCALE) if jpeg else None
     if grey is None or grey.shape[0] < 2 * SQUARE or grey.shape[1] < BITS * SQUARE:
         return None
     inner, found = slice(4, SQUARE - 4), 0

@@ -9,14 +9,11 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import zmq
 
 from camera.endpoints import Endpoints, endpoints, private_folder
-
-if TYPE_CHECKING:
-    import asyncio
 
 __all__ = [
     "AT_ONCE", "CAMERA_HWM", "ENGINE", "FILM", "FILM_HWM", "FILM_SOUND", "GLANCE", "JPEG", "LARGE", "RELAY_HWM",
@@ -33,8 +30,7 @@ RELAY_HWM = 256
 AT_ONCE = 200
 # The same for MEDIA, where the sockets themselves hold up to RELAY_HWM.
 MEDIA_AT_ONCE = 600
-# From this size on passing on what is there is cheaper than a copy: it takes a message and a thread to hear that it may be
-# let go. Bytes.
+# From this size on passing on what is there is cheaper than a copy, for all it takes to hear when it may go. Bytes.
 LARGE = 262_144
 # As numbers: pyzmq's own names are enumerations, which cost more than what is asked.
 _EVENTS, _POLLIN = int(zmq.EVENTS), int(zmq.POLLIN)
@@ -148,6 +144,7 @@ class MediaSubscriber:
         self.socket = connect(zmq.Context.shadow(context.underlying), zmq.SUB, endpoint, RELAY_HWM)
         self._loop = asyncio.get_running_loop()
         self._waiting: asyncio.Future[None] | None = None
+        self._is_full = False
         self._bell = self.socket.get(zmq.FD)
         self._loop.add_reader(self._bell, self._ring)
 
@@ -172,10 +169,20 @@ class MediaSubscriber:
 
     async def receive(self) -> list[tuple[bytes, dict[str, Any], bytes]]:
         """Wait for messages and take what is there, in order: of films every one, of each other topic the newest."""
-        while not (taken := self._take()):
-            self._waiting = self._loop.create_future()
-            await self._waiting
-        return taken
+        while True:
+            if self._is_full:
+                # The bell will not ring for the rest, and a flood must not keep everything else here waiting.
+                self._loop.call_soon(self._ring)
+                await self._rung()
+            taken = self._take()
+            if taken:
+                return taken
+            if not self._is_full:
+                await self._rung()
+
+    async def _rung(self) -> None:
+        self._waiting = self._loop.create_future()
+        await self._waiting
 
     def _take(self) -> list[tuple[bytes, dict[str, Any], bytes]]:
         newest: dict[tuple[bytes, int], tuple[dict[str, Any], bytes]] = {}
@@ -188,6 +195,7 @@ class MediaSubscriber:
                 which = (parts[0], number if parts[0].startswith(_FILMS) else -1)
                 newest.pop(which, None)
                 newest[which] = (header, parts[2])
+        self._is_full = number == MEDIA_AT_ONCE
         return [(name, header, payload) for (name, _), (header, payload) in newest.items()]
 
     def close(self) -> None:

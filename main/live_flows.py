@@ -21,11 +21,13 @@ LATE = 1.0
 
 class Flow(Protocol):
     """`moved`: at the last asking there was something new, due or not. `waits`: something is due that the line does not
-    take; ask again shortly. `outdated`: what comes has another form than was announced, and nothing is sent of it."""
+    take; ask again shortly. `outdated`: what comes has another form than was announced, and nothing is sent of it.
+    `begun`: something was sent."""
 
     moved: bool
     waits: bool
     outdated: bool
+    begun: bool
 
     def due(self, now: float, line: Line) -> Message | None:
         """What to send now, taken as sent. `now`: monotonic seconds."""
@@ -36,7 +38,7 @@ class PictureFlow:
 
     def __init__(self, hub: Hub, feed: Feed, rate: float) -> None:
         self._hub, self._feed, self.rate = hub, feed, rate
-        self.moved = self.waits = self.outdated = False
+        self.moved = self.waits = self.outdated = self.begun = False
         self._pace = Pace()
         self._seen: Picture | None = None
         self._shown: Picture | None = None
@@ -53,7 +55,7 @@ class PictureFlow:
             return None
         if not self._pace.ready(now, min(self.rate, self._hub.viewer_fps)):
             return None
-        self._shown = picture
+        self._shown, self.begun = picture, True
         return picture
 
 
@@ -63,7 +65,7 @@ class FilmFlow:
     def __init__(self, hub: Hub, feed: FilmFeed, face: Face) -> None:
         """`face`: as it was announced."""
         self._hub, self._feed, self._face = hub, feed, face
-        self.moved = self.waits = self.outdated = False
+        self.moved = self.waits = self.outdated = self.begun = False
         self._seen: tuple[Epoch | None, int] = (None, 0)
         self._epoch: Epoch | None = None
         # The next piece's number; None while a key frame after `_past` is waited for.
@@ -95,7 +97,7 @@ class FilmFlow:
         self._is_new = True
         if self.outdated or not self._may_go_on(line):
             return None
-        self._epoch, self._next, self._past = epoch, None, -1
+        self._epoch, self._next, self._past, self.begun = epoch, None, -1, True
         return epoch.init
 
     def _follow(self, number: int, now: float, line: Line) -> Fragment | None:

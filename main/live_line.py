@@ -10,7 +10,7 @@ from main.serving.wire import EXTENSION, Wire
 
 # Bytes a second that a line is taken to have before it has shown what it has.
 FIRST_RATE = 170_000.0
-PICTURES_SECONDS, FILM_SECONDS = 0.25, 1.5
+PICTURES_SECONDS, FILM_SECONDS = 0.15, 1.5
 PICTURES_LEAST, FILM_LEAST = 16 * 1024, 64 * 1024
 PICTURES_MOST, FILM_MOST = 1024 * 1024, 4 * 1024 * 1024
 _SAMPLE = 0.1

@@ -111,7 +111,9 @@ class LiveSending:
             if form.kind != shown.kind:
                 tile.come(self._hub, form)
             return False
-        tile.channel, tile.announced = self._free_channel(), False
+        if tile.flow.begun or form.mime != shown.mime:
+            tile.channel = self._free_channel()
+        tile.announced = False
         tile.come(self._hub, form)
         return True
 

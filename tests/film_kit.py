@@ -136,7 +136,7 @@ def tone(frames: int, rate: int = 16000) -> tuple[AudioInfo, tuple[bytes, ...]]:
     """AAC of a tone: what it is, and `frames` pieces of 1024 samples."""
     context = av.CodecContext.create("aac", "w")
     assert isinstance(context, av.AudioCodecContext)
-    context.sample_rate, context.layout = rate, "mono"
+    context.sample_rate, context.layout, context.format = rate, "mono", "fltp"
     made: list[bytes] = []
     for number in range(frames + 4):
         wave = np.sin((np.arange(1024) + 1024 * number) * 0.1).astype(np.float32)[None] * 0.3

@@ -89,13 +89,17 @@ def log_in(page: Page, name: str) -> None:
 
 
 def drawn(page: Page) -> str:
-    """A digest of what the first canvas of the page shows; empty while it shows nothing."""
+    """A digest of what the first tile of the page shows, a film or a picture; empty while it shows nothing."""
     return str(
         page.evaluate(
             """() => {
-                const canvas = document.querySelector('canvas');
-                if (!canvas || !canvas.width) return '';
-                const data = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
+                const shown = document.querySelector('.tile canvas:not([hidden])')
+                    ?? document.querySelector('.tile video:not([hidden])');
+                const width = shown?.videoWidth ?? shown?.width, height = shown?.videoHeight ?? shown?.height;
+                if (!width) return '';
+                const copy = new OffscreenCanvas(width, height).getContext('2d');
+                copy.drawImage(shown, 0, 0);
+                const data = copy.getImageData(0, 0, width, height).data;
                 let sum = 0, lit = 0;
                 for (let i = 0; i < data.length; i += 4) {
                     sum = (sum * 31 + data[i]) % 2147483647; lit += data[i] > 8;
@@ -107,7 +111,7 @@ def drawn(page: Page) -> str:
 
 
 def expect_moving(page: Page) -> None:
-    first = wait_for(lambda: drawn(page), 10, "a picture on the canvas")
+    first = wait_for(lambda: drawn(page), 10, "a picture")
     wait_for(lambda: drawn(page) not in ("", first), 5, "another picture")
 
 

@@ -1,5 +1,6 @@
 """Fragments for browsers: each picture one moof and mdat, as FFmpeg reads it and as the camera meant it."""
 
+import contextlib
 import io
 import itertools
 import struct
@@ -70,9 +71,15 @@ def test_pictures_in_another_order_than_they_are_sent(tmp_path: object) -> None:
         told = [one for packet in container.demux(stream) for one in convert.filter(packet) if one.size]
     base = told[0].dts or 0
     packets = [
-        Packet(bytes(one), one.is_keyframe, START + n / 15, pts=((one.pts or 0) - base) * 90, dts=((one.dts or 0) - base) * 90)
-        for n, one in enumerate(told)
-    ]  # fmt: skip
+        Packet(
+            bytes(one),
+            one.is_keyframe,
+            START + number / 15,
+            pts=((one.pts or 0) - base) * 90,
+            dts=((one.dts or 0) - base) * 90,
+        )
+        for number, one in enumerate(told)
+    ]
     assert any(packet.pts != packet.dts for packet in packets)
     found = read(film(watched(info(), packets)))
     steps = [later - earlier for (_, earlier), (_, later) in itertools.pairwise(found.stamps)]
@@ -86,10 +93,11 @@ def test_pictures_in_another_order_than_they_are_sent(tmp_path: object) -> None:
 def test_a_key_frame_without_parameter_sets_takes_those_of_the_connection() -> None:
     packets = camera("h264", 10, gop=5)
     sets = nal.parameter_sets("h264", packets[0].data)
+    units = [[unit for unit in nal.units(one.data) if nal.unit_type("h264", unit) not in (7, 8)] for one in packets]
     bare = [
-        replace(one, data=b"".join(START_CODE + u for u in nal.units(one.data) if nal.unit_type("h264", u) not in (7, 8)))
-        for one in packets
-    ]  # fmt: skip
+        replace(one, data=b"".join(START_CODE + unit for unit in rest))
+        for one, rest in zip(packets, units, strict=True)
+    ]
     assert all(not nal.parameter_sets("h264", one.data) for one in bare)
     found = read(film(watched(info(extradata=sets), bare)))
     assert len(found.shown) == 10
@@ -130,8 +138,8 @@ def test_slices_of_one_picture_are_one_sample() -> None:
 @pytest.mark.parametrize("codec", CODECS)
 @pytest.mark.parametrize(
     "data",
-    [b"", b"\0", b"\0\0\0\1", b"\0\0\1\0\0\1\0\0\1", b"no start code at all", b"\xff" * 5000, b"\0" * 100_000, b"\x12\0"],
-)  # fmt: skip
+    [b"", b"\0", b"\0\0\0\1", b"\0\0\1" * 3, b"no start code at all", b"\xff" * 5000, b"\0" * 100_000, b"\x12\0"],
+)
 def test_garbage_is_no_picture(codec: str, data: bytes) -> None:
     with pytest.raises(BadPacketError):
         fragments.sample(codec, data, frozenset())
@@ -146,10 +154,8 @@ def test_garbage_is_no_picture(codec: str, data: bytes) -> None:
 )  # fmt: skip
 def test_hostile_pictures_take_no_time(codec: str, data: bytes) -> None:
     began = time.process_time()
-    try:
+    with contextlib.suppress(BadPacketError):
         fragments.fragment(1, 0, Times(0, 0, 1), False, fragments.sample(codec, data, frozenset()))
-    except BadPacketError:
-        pass
     if codec != "av1":
         nal.starts_picture(codec, data), nal.has_picture(codec, data), nal.head(codec, data), nal.is_key(codec, data)
     assert time.process_time() - began < 0.2

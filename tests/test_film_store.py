@@ -17,9 +17,12 @@ from tests.recording_kit import START, camera, info
 CODE = b"\0\0\0\1"
 
 
-def apart(packet: Packet) -> list[Packet]:
-    """A key frame as some cameras send it: parameter sets in packets of their own, then each slice in one."""
-    return [replace(packet, data=CODE + unit) for unit in nal.units(packet.data)]
+def apart(codec: str, packet: Packet) -> list[Packet]:
+    """A key frame as some cameras send it: each parameter set in a packet of its own."""
+    units = nal.units(packet.data)
+    sets = [unit for unit in units if unit in nal.head(codec, packet.data)]
+    rest = b"".join(CODE + unit for unit in units if unit not in sets)
+    return [replace(packet, data=data) for data in (*(CODE + unit for unit in sets), rest)]
 
 
 def steps(batches: list[filmstore.Piece], track: int = 1) -> list[tuple[int, int]]:
@@ -32,7 +35,7 @@ def steps(batches: list[filmstore.Piece], track: int = 1) -> list[tuple[int, int
 @pytest.mark.parametrize("codec", ["h264", "hevc"])
 def test_parameter_sets_of_their_own_belong_to_the_picture(codec: str) -> None:
     packets = camera(codec, 20, gop=10)
-    cut = [piece for one in packets for piece in (apart(one) if one.key else [one])]
+    cut = [piece for one in packets for piece in (apart(codec, one) if one.key else [one])]
     assert len(cut) > len(packets)
     batches = watched(info(codec), cut)
     found = read(film(batches))
@@ -59,7 +62,7 @@ def test_pictures_in_several_packets_are_one_piece_each() -> None:
     scene.watch(bus.FILM)
     scene.feed([piece for one in packets for piece in in_slices(one, 3)])
     made = media(scene.taken())
-    # The first picture had gone out before it was seen that there are more parts; from the next key frame on all is whole.
+    # The first had gone out before it was seen that there are more parts; from the next key frame on all is whole.
     whole = made[1:]
     assert (
         made[0].captured_at == START
@@ -187,14 +190,15 @@ def test_sound_goes_along_with_its_pictures() -> None:
     assert len(media(silent)) == 45 and all(times(piece)[0] == 1 for piece in media(silent))
 
 
+def headed(frame: bytes) -> bytes:
+    """With an ADTS header."""
+    size = len(frame) + 7
+    return bytes([0xFF, 0xF1, 0x60, 0x40, size >> 3 & 255, (size & 7) << 5 | 31, 0xFC]) + frame
+
+
 def test_sound_with_headers_of_its_own() -> None:
     audio, packets = with_sound(camera("h264", 15))
-    size = lambda data: len(data) + 7  # noqa: E731
-    wrapped = [
-        replace(one, data=bytes([0xFF, 0xF1, 0x60, 0x40, size(one.data) >> 3 & 255, (size(one.data) & 7) << 5 | 31, 0xFC]) + one.data)
-        if isinstance(one, AudioPacket) else one
-        for one in packets
-    ]  # fmt: skip
+    wrapped = [replace(one, data=headed(one.data)) if isinstance(one, AudioPacket) else one for one in packets]
     plain, bare = (media(watched(info(audio=audio), some, bus.FILM_SOUND)) for some in (packets, wrapped))
     assert [one.data for one in plain] == [one.data for one in bare]
 

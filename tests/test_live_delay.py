@@ -107,7 +107,6 @@ def test_single_pictures_are_as_old_as_the_page_says(alice: Page) -> None:
     assert alice.evaluate("liveTiles.get('garden').surface().tagName") == "CANVAS"
     truth = Truth()
     for window in windows(alice, "garden"):
-        assert all(abs(one["told"] - one["bar"]) < 1 for one in window["found"]), "each picture has its own time"
         truth.add([(one["at"] - one["bar"]) / 1000 for one in window["found"]], window["shown"])
     truth.check("single pictures")
 

@@ -278,7 +278,7 @@ def test_a_line_learns_what_it_takes(stage: Stage) -> None:
         stage.now += 0.1
         stage.take(12_500)
     assert 120_000 < line.rate < 130_000
-    assert line.pictures_limit() == pytest.approx(line.rate * 0.25)
+    assert line.pictures_limit() == pytest.approx(line.rate * 0.15)
     pipe.left = 0
     # Now and then a little, all of it taken: that says nothing against it.
     for _ in range(100):

@@ -94,6 +94,25 @@ def test_a_new_epoch_of_another_form_is_announced_first(
     scene(play)
 
 
+def test_a_size_that_is_known_better_before_anything_was_sent_changes_no_channel(
+    voice: Voice, yard: Camera, alice: User
+) -> None:
+    voice.online(yard.pk, film=CODECS, codec="h264", width=0, height=0)
+
+    async def play() -> None:
+        await online(yard.pk)
+        socket = await open_socket(alice)
+        (before,) = await socket.watch(FILM)
+        await wanted(voice, yard)
+        publish(voice, yard.pk, Reel().key(with_init=True))
+        (after,) = await socket.text("cameras")
+        assert after == before | {"width": 640, "height": 360}
+        assert (await socket.binary())[:2] == (before["channel"], INIT)
+        await socket.close()
+
+    scene(play)
+
+
 def test_a_camera_that_goes_keeps_its_form_and_comes_back_in_it(voice: Voice, filmed: Camera, alice: User) -> None:
     async def play() -> None:
         reel = Reel()

@@ -131,6 +131,7 @@ def test_a_thin_line_gets_pictures_that_are_not_late(web: Web, voice: Voice, yar
         wait_for(lambda: voice.watched(yard.pk), 5, "the subscription")
         at_rate(25, SECONDS, lambda number: voice.frame(yard.pk, bytes(55_000)))
         time.sleep(1)
-    assert len(free.came) > 0.9 * 25 * SECONDS and max(free.delays) < 0.5
+    # What comes while the machine is busy with other things may be passed over; nothing is late.
+    assert len(free.came) > 0.7 * 25 * SECONDS and max(free.delays) < 0.5
     assert max(thin.delays) <= 1.0
     assert len(thin.came) >= 0.7 * SECONDS * RATE / 55_000

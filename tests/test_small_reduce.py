@@ -1,6 +1,7 @@
 """Pictures for small tiles: their size, what they look like, and JPEGs of odd kinds."""
 
 import io
+import threading
 from typing import Any
 
 import av
@@ -9,7 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from camera.video import reduce
+from camera.packets import SourceConfig
+from camera.sources import Request
+from camera.sources.pattern import PatternSource
+from camera.video import clockbar, reduce
 from tests.peers import clips
 
 SIZES = [(641, 400), (960, 540), (1280, 720), (1281, 721), (1920, 1080), (1080, 1920), (2592, 1944), (5200, 600)]
@@ -116,3 +120,12 @@ def test_a_frame_of_any_kind_is_reduced_in_its_colours(name: str, size: tuple[in
     wanted = np.asarray(cv2.resize(picture, (made.width, made.height), interpolation=cv2.INTER_AREA), np.uint8)
     assert psnr(made.data, wanted) > 25
     assert np.abs(clips.decoded(made.data).mean(axis=(0, 1)) - wanted.mean(axis=(0, 1))).max() < 3
+
+
+def test_the_demo_cameras_clock_can_still_be_read() -> None:
+    """Its bar is a few pixels high and low in contrast: what the delay on small tiles is measured by."""
+    source = PatternSource(Request(SourceConfig("pattern"), threading.Event()))
+    for seconds in (1.0, 12.0):
+        made = reduce.of_jpeg(source.picture(1_800_000_000.125 + seconds, seconds))
+        assert made is not None and made.width == 640
+        assert clockbar.read(clips.decoded(made.data)) == 1_800_000_000.125 + seconds

@@ -140,6 +140,7 @@ class Fingers:
     """Real touches, by Chromium's own protocol."""
 
     def __init__(self, page: Page) -> None:
+        self._page = page
         self._session = page.context.new_cdp_session(page)
 
     def to(self, kind: str, *points: tuple[float, float]) -> None:
@@ -152,4 +153,8 @@ class Fingers:
         for step in range(1, steps + 1):
             part = step / steps
             self.to("Move", (begin[0] + (end[0] - begin[0]) * part, begin[1] + (end[1] - begin[1]) * part))
+            self._page.wait_for_timeout(15)
+        # A finger that rests before it goes throws nothing.
+        self._page.wait_for_timeout(150)
+        self.to("Move", end)
         self.to("End")

@@ -34,6 +34,8 @@ logger = logging.getLogger(__name__)
 REPUBLISH_EVERY = 1.0
 # The camera processes are looked after this often, however busy the channels are. Seconds.
 SUPERVISE_EVERY = 0.05
+# A turn comes with whatever comes in, and otherwise so often: it may be a process that died. Milliseconds.
+TURN_MS = 200
 # The topic on which web hears of events: their ids alone, each viewer's rights are looked up there.
 EVENT = "event"
 
@@ -98,7 +100,7 @@ class Engine:
         self._rows.start()
         try:
             while not self.stop.is_set():
-                self._poller.poll(100)
+                self._poller.poll(TURN_MS)
                 self.step()
         finally:
             self.outages.stop()

@@ -108,7 +108,8 @@ class Multipart:
         return found - (buffer[found - 1 : found] == b"\r"), found + 1
 
     def _take(self, end: int, after: int) -> bytes:
-        body = bytes(self._buffer[:end])
+        with memoryview(self._buffer) as seen:
+            body = bytes(seen[:end])
         del self._buffer[:after]
         self._in_body = False
         return body

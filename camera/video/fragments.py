@@ -132,25 +132,31 @@ def sample(codec: str, data: bytes, known: frozenset[bytes]) -> list[bytes | mem
     left out here. Raises BadPacketError for what holds no picture."""
     if codec == "av1":
         return _av1(data)
+    try:
+        parts = _prefixed(codec, data, known)
+    except ValueError:
+        parts = []
+    if not parts:
+        raise BadPacketError("no picture")
+    return parts
+
+
+def _prefixed(codec: str, data: bytes, known: frozenset[bytes]) -> list[bytes | memoryview]:
+    """The units, each with its length before it instead of a start code."""
     view = memoryview(data)
     parts: list[bytes | memoryview] = []
-    for begin, end in nal.places(data):
-        if end - begin < 2:
+    for begin, found_end in nal.places(data):
+        # A zero at the end is the first of the next start code.
+        end = found_end if data[found_end - 1] else found_end - 1
+        kind = nal.unit_type(codec, data[begin : begin + 1] or b"\x7f")
+        if end - begin < 2 or kind in _IDLE[codec]:
             continue
-        kind = data[begin] & 0x1F if codec == "h264" else data[begin] >> 1 & 0x3F
-        if kind in _IDLE[codec]:
-            continue
-        if data[end - 1] == 0:
-            # The first zero of the next start code.
-            end -= 1  # noqa: PLW2901
         unit: bytes | memoryview = view[begin:end]
         if not data[end - 1] or kind in _SETS[codec]:
             unit = bytes(unit).rstrip(b"\0")
-            if not unit or unit in known:
+            if len(unit) < 2 or unit in known:
                 continue
         parts += (len(unit).to_bytes(4, "big"), unit)
-    if not parts:
-        raise BadPacketError("no picture")
     return parts
 
 

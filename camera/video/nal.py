@@ -54,12 +54,14 @@ def starts_picture(codec: str, data: bytes) -> bool | None:
 
 def places(data: bytes) -> Iterator[tuple[int, int]]:
     """Where each NAL unit begins and ends, without start codes; a unit may have zeros at its end that are not its own.
-    At most MOST_UNITS are looked for."""
-    begin = -1
-    for match in islice(_START.finditer(data), MOST_UNITS):
+    Raises ValueError where there are too many."""
+    begin, count = -1, 0
+    for match in _START.finditer(data):
         if begin >= 0:
             yield begin, match.start()
-        begin = match.end()
+        begin, count = match.end(), count + 1
+        if count > MOST_UNITS:
+            raise ValueError("too many units")
     if begin >= 0:
         yield begin, len(data)
 
@@ -67,12 +69,12 @@ def places(data: bytes) -> Iterator[tuple[int, int]]:
 def head(codec: str, data: bytes) -> tuple[bytes, ...]:
     """The parameter sets that stand before the first slice of a picture."""
     wanted, found = _PARAMETER_SETS.get(codec, frozenset()), []
-    for begin, end in places(data):
-        if begin == end:
-            continue
-        kind = unit_type(codec, data[begin : begin + 1])
+    for match in islice(_START.finditer(data), MOST_UNITS):
+        begin = match.end()
+        kind = unit_type(codec, data[begin : begin + 1] or b"\x7f")
         if kind in wanted:
-            found.append(data[begin:end].rstrip(b"\0"))
+            after = _START.search(data, begin)
+            found.append(data[begin : after.start() if after else len(data)].rstrip(b"\0"))
         elif 1 <= kind <= 5 if codec == "h264" else kind < 32:
             break
     return tuple(found)

@@ -16,7 +16,7 @@ from django.conf import settings
 logger = logging.getLogger(__name__)
 
 PR_SET_PDEATHSIG = 1
-LOOK_EVERY = 0.1
+LOOK_EVERY = 0.25
 ASK_EVERY = 5.0
 # How long a child may fail to answer before it counts as hung; starting on a slow board takes a while.
 HUNG_AFTER = 20.0

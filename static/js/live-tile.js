@@ -47,7 +47,7 @@ export class Tile {
 
   /** What is to be asked for this tile, in that size ("full" or "small") and, of small pictures, at that rate. */
   wish(size, rate) {
-    const film = size === "full" && ways.films && !this.#against;
+    const film = (size === "full" || this.heard) && ways.films && !this.#against;
     const wish = { as: film ? "mp4" : "jpeg", size };
     if (size === "small" && rate) wish.rate = rate;
     if (film && this.heard) wish.sound = true;
@@ -59,9 +59,10 @@ export class Tile {
   channel(entry) {
     this.#leave();
     this.#entry = entry;
-    this.canSound = Boolean(entry.sound);
-    if (!this.canSound) this.heard = false;
     if (entry.as === "mp4") this.#begin(entry.mime);
+    // Sound comes with a film and not otherwise.
+    this.canSound = Boolean(entry.sound) && ways.films && !this.#against;
+    if (!this.canSound) this.heard = false;
     this.tell();
   }
 
@@ -191,7 +192,7 @@ export class Tile {
 
   get #way() {
     if (this.#plain) return "stream";
-    if (!this.#entry) return "";
+    if (!this.#entry || this.state?.state !== "online") return "";
     return this.#entry.as === "mp4" && !this.#against ? "film" : "pictures";
   }
 
@@ -206,12 +207,12 @@ export class Tile {
     surface.classList.toggle("stale", !this.#plain && (!online || age > Math.max(GREY, rare)));
     this.element.dataset.state = this.#lost ? "offline" : state?.state ?? "connecting";
     const live = isLive(age) ? this.delay() : null;
-    const words = stateWords({ lost: this.#lost, state, age, captured, delay: live, calm, plain: this.#plain, time: this.#time });
+    const words = stateWords({ lost: this.#lost, state, age, captured, delay: live, calm, plain: this.#plain !== "", time: this.#time });
     const way = wayWords({ way: this.#way, mime: this.#entry?.mime ?? "", codec: state?.codec, against: this.#against, asked: ways.choice, heard: this.heard });
     const stage = this.element.hasAttribute("data-stage");
     set(this.#parts.words, stage || !live || !way.short ? words : `${words} · ${way.short}`);
     set(this.#parts.none, stage ? words : words[0]);
-    this.#parts.none.hidden = captured !== null || this.#plain;
+    this.#parts.none.hidden = captured !== null || this.#plain !== "";
     const [width, height] = sizeOf(surface);
     set(this.#parts.size, width ? `${width} × ${height}` : "–");
     set(this.#parts.fps, online && state.fps ? state.fps.toFixed(state.fps < 2 ? 1 : 0) : "–");
@@ -237,7 +238,7 @@ export class Tile {
 function beside(canvas, kind) {
   const made = document.createElement(kind);
   made.className = canvas.className;
-  if (kind === "img") made.alt = "";
+  if (kind === "img") made.alt = canvas.ariaLabel ?? "";
   for (const name of ["role", "aria-label", "aria-hidden"]) {
     if (canvas.hasAttribute(name)) made.setAttribute(name, canvas.getAttribute(name));
   }

@@ -125,9 +125,10 @@ class Zoom {
   }
 
   #down(event) {
-    if (event.button > 0 || onAct(event)) return;
+    if (event.button > 0) return;
     this.#pointers.set(event.pointerId, { x: event.clientX, y: event.clientY });
-    if (this.#pointers.size === 1) this.#moved = 0;
+    // On a button one finger presses; two zoom there too.
+    if (this.#pointers.size === 1) this.#moved = onAct(event) ? Infinity : 0;
     this.#spread = spread(this.#pointers);
   }
 
@@ -146,7 +147,7 @@ class Zoom {
       if (this.#spread > 0 && now > 0) this.#by(now / this.#spread, middle.x, middle.y);
       this.#spread = now;
       this.#set(this.scale, this.#x + dx / 2, this.#y + dy / 2);
-    } else if (fingers === 1 && this.scale > 1 && this.#moved > TAP.still) {
+    } else if (fingers === 1 && this.scale > 1 && this.#moved > TAP.still && this.#moved < Infinity) {
       if (!this.#element.hasPointerCapture(event.pointerId)) this.#element.setPointerCapture(event.pointerId);
       this.#element.classList.add("panned");
       this.#set(this.scale, this.#x + dx, this.#y + dy);

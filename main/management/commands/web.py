@@ -1,9 +1,11 @@
 """M web: pages, API and live pictures, by uvicorn on a socket of our own making."""
 
 import asyncio
+import contextlib
 import resource
 import socket
 import ssl
+from types import FrameType
 from typing import Any, cast
 
 import uvicorn
@@ -20,6 +22,8 @@ from main.serving.wire import WiredWebSocket
 
 GRACE_SECONDS = 3
 CONNECTIONS = 1000
+# The Date of replies is as old as this at most.
+TICK_SECONDS = 1.0
 # Files the process needs for itself: database, bus, templates.
 OWN_FILES = 48
 
@@ -66,6 +70,9 @@ def uvicorn_config(files: int = 1024) -> uvicorn.Config:
 class HouseServer(uvicorn.Server):
     """Ends the live streams as soon as it is told to stop, instead of waiting for viewers who never leave."""
 
+    _loop: asyncio.AbstractEventLoop | None = None
+    _told: asyncio.Event
+
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         context = self.config.ssl
         if not sockets or not isinstance(context, ssl.SSLContext):
@@ -79,6 +86,19 @@ class HouseServer(uvicorn.Server):
     def _connection(self) -> asyncio.Protocol:
         """What uvicorn makes for each connection."""
         return PatientProtocol(config=self.config, server_state=self.server_state, app_state=self.lifespan.state)
+
+    async def main_loop(self) -> None:
+        """uvicorn looks ten times a second whether it is to end; this one is told, and looks once."""
+        self._told, self._loop = asyncio.Event(), asyncio.get_running_loop()
+        while not await self.on_tick(0):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(TICK_SECONDS):
+                    await self._told.wait()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        super().handle_exit(sig, frame)
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._told.set)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         await current_hub().stop()
