@@ -82,9 +82,7 @@ class Bench:
     def minutes(self) -> float:
         return (time.monotonic() - self.began) / 60
 
-    def measure(
-        self, server: Running, viewers: int, crowd: Sequence[str], role: RoleOf | None = None, seconds: float = 0.0
-    ) -> Row:
+    def measure(self, server: Running, viewers: int, crowd: Sequence[str], seconds: float = 0.0) -> Row:
         """One window with so many viewers. `crowd`: the module that plays them and its options. Raises FailedError."""
         seconds = seconds or self.plan.seconds
         log = self.folder / "viewers.txt"
@@ -102,7 +100,10 @@ class Bench:
             row = json.loads(process.stdout.readline())
         finally:
             self.children.end([process])
-        return _row(viewers, row, window, held) | ({"roles": roles(window, role)} if role else {})
+        told: Row = {"load": round(window.single([process.pid]), 3)}
+        if server.role:
+            told["roles"] = roles(window, server.role)
+        return _row(viewers, row, window, held) | told
 
     @staticmethod
     def _expect(line: bytes, wanted: bytes, log: Path) -> None:
@@ -154,5 +155,5 @@ def line(row: Row) -> str:
     troubles = f", {row['troubles']}" if row["troubles"] else ""
     return (
         f"{row['viewers']} viewers, {us} for each picture, {row['fps']:.1f} a second{age}, "
-        f"{row['rss_mb']:.0f} MB, strangers {row['others']:.2f} cores{troubles}"
+        f"{row['rss_mb']:.0f} MB, viewers {row['load']:.2f} and strangers {row['others']:.2f} cores{troubles}"
     )

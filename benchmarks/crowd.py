@@ -20,6 +20,8 @@ _WHOLE, _BEGINNING = 262_144, 2048
 _TURNS = 16
 # After so many that were not let in no more are tried.
 _MOST_REFUSED = 20
+# A server that accepts so slowly that they are not all there after so many seconds has as many as it can take.
+_LONGEST_GATHERING = 30.0
 
 
 class BrokenError(Exception):
@@ -100,8 +102,10 @@ class Crowd:
 
     def gather(self, count: int, deaf: int, pause: float) -> None:
         """`count` viewers, and `deaf` more that never read; `pause` seconds from one to the next."""
+        until = time.monotonic() + _LONGEST_GATHERING
         for index in range(count + deaf):
-            if sum(self.refused.values()) > _MOST_REFUSED:
+            if time.monotonic() > until or sum(self.refused.values()) > _MOST_REFUSED:
+                self.refused["not let in in time"] += count + deaf - index
                 break
             try:
                 viewer = self._open_one(index)

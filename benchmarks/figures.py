@@ -32,6 +32,13 @@ def value(row: Row | None, path: str) -> float | None:
     return found if isinstance(found, int | float) else None
 
 
+def web_us(row: Row | None) -> float | None:
+    """CPU µs of the web process alone for each picture delivered."""
+    if not row or "roles" not in row or not row["a_second"]:
+        return None
+    return float(row["roles"].get("web", 0.0)) / float(row["a_second"]) * 1e6
+
+
 def median(rounds: Sequence[Round], name: str, viewers: int, path: str) -> float | None:
     """Over the rounds; None where it was never measured."""
     return middle(value(row_of(one, name, viewers), path) for one in rounds)

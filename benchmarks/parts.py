@@ -108,7 +108,7 @@ def _house(bench: Bench, cameras: Mapping[str, str]) -> Iterator[tuple[Fairwatch
         house.prepare(cameras)
         served = house.start(children, bench.server_cpus)
         time.sleep(1.5)
-        yield house, Running(served.pid, house.stream(house.slugs[0]), house.headers)
+        yield house, Running(served.pid, house.stream(house.slugs[0]), house.headers, role)
 
 
 # Nobody watches
@@ -145,7 +145,7 @@ def _resting(bench: Bench, served: Running) -> Row:
 
 def _with_one(bench: Bench, house: FairwatchHouse, served: Running) -> Row:
     crowd = [_MJPEG, "--url", house.stream(house.slugs[0])]
-    return bench.measure(served, 1, crowd, role, bench.plan.idle_seconds)
+    return bench.measure(served, 1, crowd, bench.plan.idle_seconds)
 
 
 # One camera or eight
@@ -163,7 +163,7 @@ def spread(bench: Bench) -> dict[str, Any]:
             rounds.append({})
             for name in turned(list(crowds), number):
                 urls = [word for slug in crowds[name] for word in ("--url", house.stream(slug))]
-                rounds[-1][name] = bench.measure(served, viewers, [_MJPEG, *urls], role)
+                rounds[-1][name] = bench.measure(served, viewers, [_MJPEG, *urls])
                 bench.say(f"spread, {name}: {line(rounds[-1][name])}")
     return {"rounds": rounds, "cameras": CAMERAS, "viewers": viewers}
 
@@ -179,7 +179,7 @@ def deaf(bench: Bench) -> dict[str, Any]:
         more = {"reading": [], "deaf": ["--deaf", str(_DEAF)]}
         found = {}
         for name, options in more.items():
-            found[name] = bench.measure(served, _READING, [*crowd, *options], role, seconds)
+            found[name] = bench.measure(served, _READING, [*crowd, *options], seconds)
             bench.say(f"{name}: {line(found[name])}, {found[name]['deaf_dropped']} dropped")
     return {"rounds": [found], "reading": _READING, "deaf": _DEAF, "seconds": seconds}
 

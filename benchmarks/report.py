@@ -106,6 +106,7 @@ def _mjpeg(part: Found) -> list[str]:
         "CPU of the server for each picture delivered, µs:",
         "",
         *_columns(rounds, names, "us"),
+        *_web_alone(rounds, "fairwatch"),
         *_ratios(rounds, names),
         "Age of a picture when its last byte has come, median, ms (where pictures are encoded anew: of one viewer):",
         "",
@@ -122,6 +123,20 @@ def _mjpeg(part: Found) -> list[str]:
         *_further(rounds, names),
     ]
     return lines
+
+
+def _web_alone(rounds: list[figures.Round], *names: str) -> list[str]:
+    viewers = figures.viewers_of(rounds)
+    rows = [
+        [
+            WORDS[name],
+            *(shown(figures.middle(figures.web_us(figures.row_of(one, name, n)) for one in rounds)) for n in viewers),
+        ]
+        for name in names
+    ]
+    if all(cell == "–" for line in rows for cell in line[1:]):
+        return []
+    return ["The web process alone:", "", *table(["Viewers", *map(str, viewers)], rows)]
 
 
 def _ratios(rounds: list[figures.Round], names: list[str]) -> list[str]:
@@ -172,6 +187,7 @@ def _film(part: Found) -> list[str]:
         "CPU of the house for each picture delivered, µs:",
         "",
         *_columns(rounds, names, "us"),
+        *_web_alone(rounds, *names),
         "Age, median, ms:",
         "",
         *_columns(rounds, names, "age_ms.median"),
@@ -214,12 +230,12 @@ def _spread(part: Found) -> list[str]:
     words = {"one": f"all {part['viewers']} at one camera", "eight": f"{each} at each of {part['cameras']}"}
     rows = []
     for name, told in words.items():
-        web = [one[name]["roles"].get("web", 0) / one[name]["a_second"] * 1e6 for one in rounds]
+        web = figures.middle(figures.web_us(one[name]) for one in rounds)
         values = [figures.middle(figures.value(one[name], path) for one in rounds) for path in ("us", "age_ms.median")]
-        rows.append([told, shown(figures.middle(web)), *map(shown, values)])
+        rows.append([told, shown(web), *map(shown, values)])
     both = {
-        "web": [_web(one["eight"]) / _web(one["one"]) for one in rounds],
-        "house": [one["eight"]["us"] / one["one"]["us"] for one in rounds],
+        "web": [_by(figures.web_us(one["eight"]), figures.web_us(one["one"])) for one in rounds],
+        "house": [_by(one["eight"]["us"], one["one"]["us"]) for one in rounds],
     }
     return [
         "## One camera or eight",
@@ -249,8 +265,9 @@ def _deaf(part: Found) -> list[str]:
     ]
 
 
-def _web(row: figures.Row) -> float:
-    return float(row["roles"].get("web", 0)) / float(row["a_second"])
+def _by(one: float | None, other: float | None) -> float:
+    """How many times the other; nought where nothing came."""
+    return one / other if one and other else 0.0
 
 
 if __name__ == "__main__":

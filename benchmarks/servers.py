@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from benchmarks.children import Children, FailedError, free_port, listens, wait_for
-from benchmarks.fairwatch import FairwatchHouse
+from benchmarks.fairwatch import FairwatchHouse, role
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +26,15 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A server that runs: its process, where its stream is, and what viewers say to be let in."""
+    """A server that runs: its process, where its stream is, and what viewers say to be let in.
+
+    `role`: what each of its processes is, by the words of the command line, where there are several kinds.
+    """
 
     pid: int
     stream: str
     headers: list[str] = field(default_factory=list)
+    role: Callable[[list[str]], str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +85,7 @@ def _fairwatch(children: Children, cpus: set[int], source: Source, folder: Path)
     house = FairwatchHouse(folder)
     house.prepare({"Yard": source.url})
     process = house.start(children, cpus)
-    return Running(process.pid, house.stream("yard"), house.headers)
+    return Running(process.pid, house.stream("yard"), house.headers, role)
 
 
 def _ours(module: str, *more: str) -> Callable[[Children, set[int], Source, Path], Running]:

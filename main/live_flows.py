@@ -22,12 +22,13 @@ LATE = 1.0
 class Flow(Protocol):
     """`moved`: at the last asking there was something new, due or not. `waits`: something is due that the line does not
     take; ask again shortly. `outdated`: what comes has another form than was announced, and nothing is sent of it.
-    `begun`: something was sent."""
+    `begun`: something was sent. `goes_on`: after what was due now more may be."""
 
     moved: bool
     waits: bool
     outdated: bool
     begun: bool
+    goes_on: bool
 
     def due(self, now: float, line: Line) -> Message | None:
         """What to send now, taken as sent. `now`: monotonic seconds."""
@@ -38,7 +39,7 @@ class PictureFlow:
 
     def __init__(self, hub: Hub, feed: Feed, rate: float) -> None:
         self._hub, self._feed, self.rate = hub, feed, rate
-        self.moved = self.waits = self.outdated = self.begun = False
+        self.moved = self.waits = self.outdated = self.begun = self.goes_on = False
         self._pace = Pace()
         self._seen: Picture | None = None
         self._shown: Picture | None = None
@@ -66,6 +67,7 @@ class FilmFlow:
         """`face`: as it was announced."""
         self._hub, self._feed, self._face = hub, feed, face
         self.moved = self.waits = self.outdated = self.begun = False
+        self.goes_on = True
         self._seen: tuple[Epoch | None, int] = (None, 0)
         self._epoch: Epoch | None = None
         # The next piece's number; None while a key frame after `_past` is waited for.
@@ -97,14 +99,14 @@ class FilmFlow:
         self._is_new = True
         if self.outdated or not self._may_go_on(line):
             return None
-        self._epoch, self._next, self._past, self.begun = epoch, None, -1, True
+        self._epoch, self._next, self._past = epoch, None, -1
+        self.begun = self.goes_on = True
         return epoch.init
 
     def _follow(self, number: int, now: float, line: Line) -> Fragment | None:
         """The piece of that number; without one and without `_next` it is too late for it."""
         if number == self._feed.next:
-            # There with the others: from here on nothing may be late.
-            self._until, self._is_new = 0.0, False
+            self._arrive()
             return None
         piece = self._feed.at(number)
         is_full = line.waiting > line.film_limit()
@@ -116,7 +118,15 @@ class FilmFlow:
             self.waits = True
             return None
         self._next = number + 1
+        if self._next == self._feed.next:
+            self._arrive()
+        else:
+            self.goes_on = True
         return piece
+
+    def _arrive(self) -> None:
+        """There with the others: from here on nothing may be late."""
+        self._until, self._is_new, self.goes_on = 0.0, False, False
 
     def _may_go_on(self, line: Line) -> bool:
         """Whether there is a key frame to go on with. One who is new sees something at once, even if the rest does not

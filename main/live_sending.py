@@ -18,9 +18,10 @@ from main.presence import Watch
 from main.tiles import Tile
 from main.watchers import Watchers
 
-LOOK_EVERY = 0.25
-# So soon a line that was full is looked at again. Seconds.
-SOON = 0.01
+# Everything is looked at so often even if nothing rings; more often where nothing is written by the bells. Seconds.
+LOOK_EVERY, LOOK_EVERY_INDIRECT = 0.5, 0.25
+# So soon a line that was full is looked at again, and so late when it is full again and again. Seconds.
+SOON, LATER = 0.01, 0.08
 
 
 class Ringing(Bell):
@@ -52,6 +53,8 @@ class LiveSending:
         self._hub, self._watchers, self._line, self._tell, self._send = hub, watchers, line, tell, send
         self._channel = -1
         self._bell, self._has_news, self._look_at = Bell(), False, 0.0
+        self._every = LOOK_EVERY if line.direct else LOOK_EVERY_INDIRECT
+        self._again = SOON
         self._announcing = asyncio.Lock()
 
     def wake(self) -> None:
@@ -133,13 +136,16 @@ class LiveSending:
         """Send what is due, then wait until there may be more."""
         now = time.monotonic()
         if self._has_news or now >= self._look_at:
-            self._has_news, self._look_at = False, now + LOOK_EVERY
+            self._has_news, self._look_at = False, now + self._every
             await self._look(now)
         else:
             for tile in [tile for tile in self.tiles.values() if tile.flow.waits]:
                 self._write(tile)
-        waits = self._line.direct and any(tile.flow.waits for tile in self.tiles.values())
-        await self._bell.wait(SOON if waits else max(0.0, self._look_at - time.monotonic()))
+        pause = max(0.0, self._look_at - time.monotonic())
+        if self._line.direct and any(tile.flow.waits for tile in self.tiles.values()):
+            pause = min(pause, self._again)
+            self._again = min(LATER, 2 * self._again)
+        await self._bell.wait(pause)
 
     async def _look(self, now: float) -> None:
         for tile in [tile for tile in self.tiles.values() if tile.watch.gone]:
@@ -174,21 +180,25 @@ class LiveSending:
         """Something new of that tile's camera: a picture, a piece of film, or a state."""
         if not self._line.direct:
             self.wake()
-        elif self._may_send(tile):
-            self._write(tile)
-            if tile.flow.waits:
-                self._bell.ring()
-            if tile.flow.outdated or not tile.flow.moved:
-                self.wake()
+            return
+        self._write(tile)
+        flow = tile.flow
+        if flow.waits and self._again == SOON:
+            self._bell.ring()
+        if flow.outdated or not flow.moved:
+            self.wake()
 
     def _write(self, tile: Tile) -> None:
-        if not self._may_send(tile) or self._line.over:
+        line, flow = self._line, tile.flow
+        if line.over or not self._may_send(tile):
+            flow.waits = False
             return
-        now, line, flow = time.monotonic(), self._line, tile.flow
+        now = time.monotonic()
         line.look(now)
-        moved = False
-        while (message := flow.due(now, line)) is not None:
-            moved = moved or flow.moved
+        moved, goes_on = False, True
+        while goes_on and (message := flow.due(now, line)) is not None:
+            moved, goes_on = moved or flow.moved, flow.goes_on
             line.write(message.framed(tile.channel))
+            self._again = SOON
             tile.watch.sent(len(message.data))
         flow.moved = moved or flow.moved

@@ -1,26 +1,54 @@
 """A whole real house for tests: `manage.py serve` in folders of its own, on a free port of loopback."""
 
+import atexit
 import http.client
 import json
 import os
+import random
 import re
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 BASE = Path(__file__).resolve().parent.parent
 SECRET = "k7Vw2mQz9Xr4Tb6Np1Lc8Hd3Jf5Gs0Ya-only-for-the-tests"
 
 
+# Below those that the kernel gives to outgoing connections: nobody else takes one before its server listens.
+PORTS = range(10240, 32768)
+# Runs several management commands in one process: to start Python and Django takes longer than most of them.
+ARRANGE = (
+    "import json, sys; from django.core.management import call_command; "
+    "[call_command(*words) for words in json.loads({!r})]"
+)
+
+
 def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
+    while True:
+        port = random.choice(PORTS)
+        with socket.socket() as sock:
+            try:
+                sock.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+
+
+@cache
+def migrated() -> Path:
+    """A folder with the database of a house that nobody has used yet, made once for all tests of this process."""
+    folder = Path(tempfile.mkdtemp(prefix="fairwatch-migrated-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    RealHouse(folder).manage("migrate", "--verbosity", "0")
+    return folder
 
 
 def wait_for(condition: Callable[[], object], seconds: float = 10.0, what: str = "") -> object:
@@ -36,10 +64,13 @@ def wait_for(condition: Callable[[], object], seconds: float = 10.0, what: str =
 
 @dataclass
 class RealHouse:
+    """`fresh`: it makes its own database when it starts, as on a user's machine; else it is given a copy."""
+
     folder: Path
     extra: dict[str, str] = field(default_factory=dict)
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
+    fresh: bool = False
 
     @property
     def url(self) -> str:
@@ -73,8 +104,20 @@ class RealHouse:
         assert run.returncode == 0, f"{arguments}: {run.stdout}{run.stderr}"
         return run.stdout.strip()
 
-    def start(self, *arguments: str) -> None:
+    def arrange(self, *commands: tuple[str, ...], **variables: str) -> str:
+        """Run management commands one after another, before or after the start; what they print."""
+        self.furnish()
+        return self.manage("shell", "-v", "0", "-c", ARRANGE.format(json.dumps(commands)), **variables)
+
+    def furnish(self) -> None:
+        """Folder and database, unless they are there or the house is to make them itself."""
         self.folder.mkdir(parents=True, exist_ok=True)
+        if not self.fresh and "DATABASE_URL" not in self.extra and not (self.folder / "db.sqlite3").exists():
+            for path in migrated().glob("db.sqlite3*"):
+                shutil.copy(path, self.folder)
+
+    def start(self, *arguments: str) -> None:
+        self.furnish()
         with (self.folder / "log.txt").open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "manage.py", "serve", "--bind", f"127.0.0.1:{self.port}", *arguments],
@@ -84,7 +127,10 @@ class RealHouse:
                 stderr=log,
                 stdin=subprocess.DEVNULL,
             )
-        wait_for(self.healthy, 30, "the house to be healthy")
+        try:
+            wait_for(self.healthy, 30, "the house to be healthy")
+        except AssertionError as error:
+            raise AssertionError(f"{error}; it said:\n{self.last_words(100)}") from None
 
     def healthy(self) -> bool:
         try:
@@ -108,6 +154,12 @@ class RealHouse:
 
     def log(self) -> str:
         return (self.folder / "log.txt").read_text()
+
+    def last_words(self, lines: int) -> str:
+        """The end of the log without the QR code; empty when there is none."""
+        path = self.folder / "log.txt"
+        said = path.read_text(errors="replace").splitlines() if path.exists() else []
+        return "\n".join([line for line in said if not line.startswith("█")][-lines:])
 
     def setup_path(self) -> str:
         """The path of the one-time set-up link that serve printed."""

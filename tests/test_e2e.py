@@ -149,8 +149,8 @@ def yard(alice: Page, rtsp_url: str, house: RealHouse) -> str:
     keep_picture(alice, "camera-form")
     alice.get_by_role("button", name="Add camera").click()
     expect(alice.get_by_role("heading", name="Yard").or_(alice.get_by_text("Yard")).first).to_be_visible()
-    for name in ("bob", "charlie"):
-        house.manage("adduser", name, "--role", "member", ADDUSER_PASSWORD=PASSWORD)
+    people = [("adduser", name, "--role", "member") for name in ("bob", "charlie")]
+    house.arrange(*people, ADDUSER_PASSWORD=PASSWORD)
     assert "S3CRETpw" not in alice.content()
     return "yard"
 

@@ -23,14 +23,16 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealHouse]:
     house = RealHouse(tmp_path_factory.mktemp("remembering"))
     house.start()
     with gstreamer(codec="h264", pattern="ball", width=640, height=360) as url:
-        house.manage("createsuperuser", "--noinput", DJANGO_SUPERUSER_USERNAME="alice",
-                     DJANGO_SUPERUSER_PASSWORD=PASSWORD, DJANGO_SUPERUSER_EMAIL="a@example.org")  # fmt: skip
-        house.manage("adduser", "bob", "--role", "member", ADDUSER_PASSWORD=PASSWORD)
-        house.manage("addcamera", "Yard", url, "--slug", "yard", "--record", "off")
-        house.manage("grant", "bob", "yard", "watch,playback,record,export")
         # What a motion event refers to stays: here nothing is to refer to the recordings but the log.
         off = "from camera.models import Camera; Camera.objects.update(detect='off'); Camera.objects.all().changed()"
-        house.manage("shell", "-c", off)
+        house.arrange(
+            ("adduser", "alice", "--role", "owner"),
+            ("adduser", "bob", "--role", "member"),
+            ("addcamera", "Yard", url, "--slug", "yard", "--record", "off"),
+            ("grant", "bob", "yard", "watch,playback,record,export"),
+            ("shell", "-v", "0", "-c", off),
+            ADDUSER_PASSWORD=PASSWORD,
+        )
         yield house
         house.stop()
     print(house.log())

@@ -49,6 +49,15 @@ def test_a_key_mark_on_parameter_sets_alone_makes_no_key_frame() -> None:
     assert [piece.kind for piece in media(watched(info(), odd))] == [KEY] + [DELTA] * 7
 
 
+def test_a_browser_begins_at_a_true_key_frame_only() -> None:
+    """FFmpeg marks recovery points as well; Chromium shows nothing of a film that begins with one."""
+    packets = camera("h264", 20, gop=10)
+    packets[5] = replace(packets[5], key=True)
+    made = media(watched(info(), packets))
+    assert [number for number, piece in enumerate(made) if piece.kind == KEY] == [0, 10]
+    assert watched(info(), packets[1:10]) == []
+
+
 def in_slices(packet: Packet, parts: int = 2) -> list[Packet]:
     """One picture in several packets of one time. The second slice is told from a first by its first bit alone."""
     more = CODE + (b"\x65" if packet.key else b"\x41") + b"\x28slice"

@@ -1,8 +1,8 @@
 """The delay that the live page shows is true: Chromium reads the capture time back from the pixels on its screen.
 
-For the film the page cannot know what passed before a picture reached Fairwatch (the camera's encoder, the network), and
-says so: its delay counts from there. A second viewer, in this process, takes the same pieces from the socket, decodes
-them, and so knows for each picture when it had been captured by Fairwatch's word.
+For the film the page cannot know what passed before a picture reached Fairwatch (the camera's encoder, the network),
+and says so: its delay counts from there. A second viewer, in this process, takes the same pieces from the socket,
+decodes them, and so knows for each picture when it had been captured by Fairwatch's word.
 """
 
 import io
@@ -10,7 +10,6 @@ import json
 import statistics
 import struct
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""The ways pictures come to a browser: film, single pictures, a plain stream; what is told of them, what is remembered."""
+"""The ways pictures come to a browser: film, single pictures, a plain stream; what is told and remembered of them."""
 
 import json
 import re
@@ -17,7 +17,11 @@ pytestmark = [pytest.mark.e2e, pytest.mark.peers]
 NO_FILMS = "MediaSource.isTypeSupported = () => false;"
 NO_SOCKET = """window.WebSocket = class extends EventTarget {
     static OPEN = 1; readyState = 3;
-    constructor() { super(); window.tried = (window.tried ?? 0) + 1; setTimeout(() => this.dispatchEvent(new CloseEvent('close', {code: 1006})), 5); }
+    constructor() {
+        super();
+        window.tried = (window.tried ?? 0) + 1;
+        setTimeout(() => this.dispatchEvent(new CloseEvent('close', {code: 1006})), 5);
+    }
     close() {} send() {}
 };"""
 # A browser that takes what it is given and shows none of it.
@@ -77,9 +81,7 @@ def way(page: Page, words: str, seconds: float = 15) -> None:
 
 def kinds(page: Page) -> dict[str, bool]:
     """Which element shows the picture."""
-    return dict(page.evaluate(
-        "() => Object.fromEntries(['video', 'canvas', 'img'].map(k => [k, [...document.querySelectorAll('.tile ' + k)].some(e => !e.hidden)]))"
-    ))  # fmt: skip
+    return {kind: page.locator(f".tile {kind}:not([hidden])").count() > 0 for kind in ("video", "canvas", "img")}
 
 
 def test_h264_comes_untouched_and_jpeg_as_it_is(opened: Open) -> None:
@@ -147,7 +149,7 @@ def watchers(page: Page, slug: str) -> int:
 def test_a_hidden_page_watches_nothing_and_keeps_its_last_picture(opened: Open) -> None:
     page = opened("/live/yard/")
     way(page, FILM)
-    assert watchers(page, "yard") == 1
+    wait_for(lambda: watchers(page, "yard") == 1, 10, "the viewer of the test before to be gone")
     page.evaluate(HIDE, True)
     wait_for(lambda: watchers(page, "yard") == 0, 10, "nobody to watch")
     video = page.locator(".tile video")
@@ -171,6 +173,16 @@ def asked(page: Page) -> list[dict[str, dict[str, Any]]]:
     return found
 
 
+def heard(page: Page, condition: Callable[[], object], what: str) -> None:
+    """Wait for what the page says to the house, which is only heard while the page is asked for something."""
+
+    def look() -> object:
+        page.wait_for_timeout(50)
+        return condition()
+
+    wait_for(look, 10, what)
+
+
 def test_small_tiles_ask_for_small_pictures_and_more_of_them_when_pointed_at(opened: Open) -> None:
     page = opened("/live/garden/")
     messages = asked(page)
@@ -180,9 +192,9 @@ def test_small_tiles_ask_for_small_pictures_and_more_of_them_when_pointed_at(ope
     small = {"as": "jpeg", "size": "small"}
     assert messages[-1]["yard"] == small and messages[-1]["garden"] == small
     page.locator("[data-camera=yard]").hover()
-    wait_for(lambda: messages[-1]["yard"] == small | {"rate": 15}, 5, "more pictures")
+    heard(page, lambda: messages[-1]["yard"] == small | {"rate": 15}, "more pictures")
     page.mouse.move(2, 2)
-    wait_for(lambda: messages[-1]["yard"] == small, 5, "fewer again")
+    heard(page, lambda: messages[-1]["yard"] == small, "fewer again")
     expect(page.locator("[data-camera=garden] [data-words]")).to_contain_text(re.compile("Live|Calm"))
 
 
@@ -191,15 +203,15 @@ def test_what_is_out_of_sight_is_not_asked_for(opened: Open) -> None:
     messages = asked(page)
     page.set_viewport_size({"width": 360, "height": 240})
     page.goto("/")
-    wait_for(lambda: messages and messages[-1], 10, "something to be watched")
+    heard(page, lambda: messages and messages[-1], "something to be watched")
     first, last = page.locator(".tile").first, page.locator(".tile").last
     slugs = [one.get_attribute("data-camera") for one in (first, last)]
     page.evaluate("document.querySelectorAll('.tile').forEach(t => { t.style.minHeight = '150vh'; })")
     page.evaluate("scrollTo(0, 0)")
-    wait_for(lambda: list(messages[-1]) == slugs[:1], 5, "the first alone")
+    heard(page, lambda: list(messages[-1]) == slugs[:1], "the first alone")
     last.scroll_into_view_if_needed()
     page.evaluate("scrollTo(0, document.body.scrollHeight)")
-    wait_for(lambda: list(messages[-1]) == slugs[1:], 5, "the last alone")
+    heard(page, lambda: list(messages[-1]) == slugs[1:], "the last alone")
 
 
 def test_sound_is_off_until_somebody_asks_for_it(opened: Open) -> None:

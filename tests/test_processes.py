@@ -18,26 +18,31 @@ BACK_SECONDS = 5.0
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealHouse]:
-    house = RealHouse(tmp_path_factory.mktemp("house"))
+    house = RealHouse(tmp_path_factory.mktemp("house"), fresh=True)
     house.start()
-    house.manage(
-        "createsuperuser",
-        "--noinput",
-        DJANGO_SUPERUSER_USERNAME="alice",
-        DJANGO_SUPERUSER_PASSWORD="correct horse battery",
-        DJANGO_SUPERUSER_EMAIL="a@example.org",
-    )
-    for name in ("Yard", "Gate"):
-        house.manage("addcamera", name, "pattern:")
     yield house
     house.stop()
 
 
+@pytest.fixture(scope="module")
+def alices(house: RealHouse) -> str:
+    """Her token; she keeps two cameras."""
+    said = house.arrange(
+        ("createsuperuser", "--noinput"),
+        ("addcamera", "Yard", "pattern:"),
+        ("addcamera", "Gate", "pattern:"),
+        ("addtoken", "alice", "test"),
+        DJANGO_SUPERUSER_USERNAME="alice",
+        DJANGO_SUPERUSER_PASSWORD="correct horse battery",
+        DJANGO_SUPERUSER_EMAIL="a@example.org",
+    )
+    return said.splitlines()[-1]
+
+
 @pytest.fixture
-def token(house: RealHouse) -> str:
-    token = house.manage("addtoken", "alice", "test")
-    wait_for(lambda: online(house, token, "yard") and online(house, token, "gate"), 15, "both cameras")
-    return token
+def token(house: RealHouse, alices: str) -> str:
+    wait_for(lambda: online(house, alices, "yard") and online(house, alices, "gate"), 15, "both cameras")
+    return alices
 
 
 def camera(house: RealHouse, token: str, slug: str) -> dict[str, Any]:
@@ -176,7 +181,7 @@ def test_healthz_names_the_part_that_is_down(house: RealHouse, token: str) -> No
 
 
 def test_a_stopped_house_leaves_nothing_running(tmp_path: Path) -> None:
-    house = RealHouse(tmp_path)
+    house = RealHouse(tmp_path, fresh=True)
     house.start("--first-run")
     wait_for(lambda: house.pids("camera.process"), 10, "the demo camera")
     assert house.process

@@ -63,12 +63,13 @@ class RecordingHouse(RealHouse):
         assert abs(plays(path) - row["seconds"]) < 0.5 and row["seconds"] > least
 
 
-def people(house: RecordingHouse) -> str:
-    house.manage(
-        "createsuperuser", "--noinput", DJANGO_SUPERUSER_USERNAME="alice",
-        DJANGO_SUPERUSER_PASSWORD="correct horse battery", DJANGO_SUPERUSER_EMAIL="a@example.org",
-    )  # fmt: skip
-    return house.manage("addtoken", "alice", "test")
+ALWAYS = ("addcamera", "Yard", "pattern:", "--record", "always")
+
+
+def alice_and(house: RecordingHouse, *commands: tuple[str, ...]) -> list[str]:
+    """An owner, and what else is to be done in the house; what the commands say, line by line."""
+    alice = ("adduser", "alice", "--role", "owner")
+    return house.arrange(alice, *commands, ADDUSER_PASSWORD="correct horse battery").splitlines()
 
 
 @pytest.fixture
@@ -90,8 +91,7 @@ def ended_at(row: dict[str, Any]) -> float:
 
 
 def test_a_stop_closes_what_is_open(house: RecordingHouse) -> None:
-    people(house)
-    house.manage("addcamera", "Yard", "pattern:", "--record", "always")
+    alice_and(house, ALWAYS)
     row = house.open_row()
     time.sleep(3)
     began = time.monotonic()
@@ -103,8 +103,7 @@ def test_a_stop_closes_what_is_open(house: RecordingHouse) -> None:
 
 
 def test_a_killed_camera_process_leaves_a_recording_that_plays(house: RecordingHouse) -> None:
-    people(house)
-    house.manage("addcamera", "Yard", "pattern:", "--record", "always")
+    alice_and(house, ALWAYS)
     row = house.open_row()
     time.sleep(4)
     died = kill(house.pids("camera.process")[0])
@@ -119,8 +118,7 @@ def test_a_killed_camera_process_leaves_a_recording_that_plays(house: RecordingH
 
 
 def test_a_power_cut_loses_a_second_at_most(house: RecordingHouse) -> None:
-    people(house)
-    house.manage("addcamera", "Yard", "pattern:", "--record", "always")
+    alice_and(house, ALWAYS)
     row = house.open_row()
     time.sleep(4)
     assert house.process is not None
@@ -139,8 +137,7 @@ def test_a_power_cut_loses_a_second_at_most(house: RecordingHouse) -> None:
 
 
 def test_a_killed_engine_loses_no_recording(house: RecordingHouse) -> None:
-    people(house)
-    house.manage("addcamera", "Yard", "pattern:", "--record", "always")
+    alice_and(house, ALWAYS)
     row = house.open_row()
     time.sleep(3)
     kill(house.pids("engine")[0])
@@ -150,11 +147,14 @@ def test_a_killed_engine_loses_no_recording(house: RecordingHouse) -> None:
 
 
 def test_two_who_ask_get_one_file(house: RecordingHouse) -> None:
-    alice = people(house)
-    house.manage("adduser", "bob", "--role", "member", ADDUSER_PASSWORD="correct horse battery")
-    house.manage("addcamera", "Yard", "pattern:")
-    house.manage("grant", "bob", "yard", "watch,record")
-    bob = house.manage("addtoken", "bob", "test")
+    alice, bob = alice_and(
+        house,
+        ("adduser", "bob", "--role", "member"),
+        ("addcamera", "Yard", "pattern:"),
+        ("grant", "bob", "yard", "watch,record"),
+        ("addtoken", "alice", "test"),
+        ("addtoken", "bob", "test"),
+    )[-2:]
     wait_for(lambda: house.api("cameras/yard", alice)["state"] == "online", 15, "the camera")
     assert house.post("cameras/yard/record", alice, {"on": True})["reasons"] == ["manual:alice"]
     row = house.open_row()

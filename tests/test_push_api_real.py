@@ -25,11 +25,8 @@ class Pier:
 
     def __init__(self, house: RealHouse) -> None:
         self.house = house
-        self.house.manage(
-            "createsuperuser", "--noinput", DJANGO_SUPERUSER_USERNAME="alice",
-            DJANGO_SUPERUSER_PASSWORD="correct horse battery", DJANGO_SUPERUSER_EMAIL="a@example.org",
-        )  # fmt: skip
-        self.token = self.house.manage("addtoken", "alice", "test")
+        alice = ("adduser", "alice", "--role", "owner"), ("addtoken", "alice", "test")
+        self.token = house.arrange(*alice, ADDUSER_PASSWORD="correct horse battery").splitlines()[-1]
         run = subprocess.run(
             [sys.executable, "manage.py", "addcamera", "Pier", "push:", "--record", "always"],
             cwd=BASE, env=self.house.environment, capture_output=True, text=True, timeout=60, check=True,

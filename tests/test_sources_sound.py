@@ -85,3 +85,23 @@ def test_the_sound_of_a_file_comes_along_and_its_passes_are_one_stream(tmp_path:
     assert infos[-1].audio is not None and infos[-1].audio.codec == "aac"
     # The parameter sets are found at the first picture; from there on nothing changes from pass to pass.
     assert len({id(info) for info in infos}) <= 2
+
+
+def test_aac_with_headers_of_its_own_is_told_what_its_decoder_needs(tmp_path: Path) -> None:
+    """In a transport stream each frame has an ADTS header, and there is no configuration beside it."""
+    with av.open(str(tmp_path / "clip.ts"), "w", format="mpegts") as clip:
+        video = clip.add_stream("libx264", rate=15, options={"preset": "ultrafast", "g": "10"})
+        video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
+        sound = clip.add_stream("aac", rate=16000)
+        for number in range(20):
+            frame = av.VideoFrame.from_ndarray(np.full((48, 64, 3), number * 9, np.uint8), format="rgb24")
+            clip.mux(video.encode(frame))
+            tone = av.AudioFrame.from_ndarray(np.zeros((2, 1024), np.float32), format="fltp", layout="stereo")
+            tone.sample_rate = 16000
+            clip.mux(sound.encode(tone))
+        clip.mux(video.encode(None))
+        clip.mux(sound.encode(None))
+    info, heard, _ = take(SourceConfig("file", "clip.ts", audio=True, files_root=str(tmp_path)), sounds=5)
+    assert info.audio is not None  # type: ignore[attr-defined]
+    assert (info.audio.codec, info.audio.rate, info.audio.extradata) == ("aac", 16000, bytes.fromhex("1410"))  # type: ignore[attr-defined]
+    assert len(heard) == 5 and all(packet.data[:2] == b"\xff\xf1" for packet in heard)

@@ -58,7 +58,7 @@ def test_foreign_files_are_told_and_stay(media: Path, yard: Camera) -> None:
         write(media / "snapshots" / "yard" / "2026-11-20" / "99_00_00.jpg", b"mine"),
         write(media / "timelapse" / "yard" / "film.mp4", b"mine"),
     ]
-    link = media / "snapshots" / "yard" / "2026-11-20" / "12_00_00.jpg"
+    link = media / "snapshots" / "yard" / "2026-11-20" / "12_34_56.jpg"  # no still of the hour above
     link.symlink_to(precious)
     import os
 

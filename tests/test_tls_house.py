@@ -37,8 +37,8 @@ FLAGS = [
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealHouse]:
     house = RealHouse(tmp_path_factory.mktemp("tls"))
     try:
+        house.arrange(("adduser", "alice", "--role", "owner"), ADDUSER_PASSWORD=PASSWORD)
         house.start("--tls")
-        house.manage("adduser", "alice", "--role", "owner", ADDUSER_PASSWORD=PASSWORD)
         yield house
     finally:
         house.stop()

@@ -70,6 +70,20 @@ def test_aac_is_copied_byte_by_byte(tmp_path: Path) -> None:
     assert pitch(samples, rate) == pytest.approx(440, abs=3)
 
 
+def test_aac_with_headers_of_its_own_loses_them(tmp_path: Path) -> None:
+    config, pieces = tone(16000, 40)
+    sizes = [len(piece) + 7 for piece in pieces]
+    heads = [bytes([0xFF, 0xF1, 0x60, 0x40, size >> 3, (size & 7) << 5 | 31, 0xFC]) for size in sizes]
+    for name, given in (
+        ("bare", pieces),
+        ("headed", [head + piece for head, piece in zip(heads, pieces, strict=True)]),
+    ):
+        timed = [(n * 0.064, AudioPacket(piece, n * 0.064, n * 1024)) for n, piece in enumerate(given)]
+        record(tmp_path / f"{name}.mp4", AudioInfo("aac", 16000, 1, config, 1 / 16000), timed)
+    bare, headed = (heard(tmp_path / f"{name}.mp4")[2] for name in ("bare", "headed"))
+    assert len(bare) > 30_000 and np.array_equal(bare, headed)
+
+
 @pytest.mark.parametrize("codec", ["pcm_mulaw", "pcm_alaw", "pcm_s16be"])
 def test_pcm_is_encoded_and_sounds_the_same(tmp_path: Path, codec: str) -> None:
     encoder = av.CodecContext.create(codec, "w")

@@ -29,15 +29,7 @@ def photos() -> list[bytes]:
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealHouse]:
     house = RealHouse(tmp_path_factory.mktemp("house"), {"CAMERA_PASSWORD": PASSWORD})
-    house.folder.mkdir(parents=True, exist_ok=True)
-    house.manage("migrate", "-v0")
-    house.manage(
-        "createsuperuser",
-        "--noinput",
-        DJANGO_SUPERUSER_USERNAME="alice",
-        DJANGO_SUPERUSER_PASSWORD="correct horse battery",
-        DJANGO_SUPERUSER_EMAIL="a@example.org",
-    )
+    house.arrange(("adduser", "alice", "--role", "owner"), ADDUSER_PASSWORD="correct horse battery")
     house.start()
     yield house
     house.stop()

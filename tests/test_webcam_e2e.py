@@ -62,8 +62,8 @@ def strict_browser(playwright: Playwright) -> Iterator[Browser]:
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealHouse]:
     house = RealHouse(tmp_path_factory.mktemp("webcam"))
     house.start()
-    house.manage("adduser", "alice", "--role", "owner", ADDUSER_PASSWORD=PASSWORD)
-    house.manage("adduser", "bob", "--role", "member", ADDUSER_PASSWORD=PASSWORD)
+    people = ("adduser", "alice", "--role", "owner"), ("adduser", "bob", "--role", "member")
+    house.arrange(*people, ADDUSER_PASSWORD=PASSWORD)
     yield house
     house.stop()
     print(house.log())

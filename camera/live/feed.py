@@ -32,13 +32,20 @@ class Picture(Message):
     def part(self) -> bytes:
         """The frame as a part of multipart/x-mixed-replace, closed by the boundary."""
         if self._part is None:
-            data = self.frame.data
-            head = (
-                f"Content-Type: image/jpeg\r\nContent-Length: {len(data)}\r\n"
-                f"X-Timestamp: {self.frame.captured_at:.6f}\r\n\r\n"
-            )
-            self._part = b"".join((head.encode(), data, CLOSING))
+            self._part = b"".join((self._head(), self.frame.data, CLOSING))
         return self._part
+
+    def chunk(self) -> bytes:
+        """The same as one chunk of a reply in chunked coding (RFC 9112, 7.1). For one who sends it to all."""
+        head, data = self._head(), self.frame.data
+        return b"".join((b"%x\r\n" % (len(head) + len(data) + len(CLOSING)), head, data, CLOSING, b"\r\n"))
+
+    def _head(self) -> bytes:
+        words = (
+            f"Content-Type: image/jpeg\r\nContent-Length: {len(self.frame.data)}\r\n"
+            f"X-Timestamp: {self.frame.captured_at:.6f}\r\n\r\n"
+        )
+        return words.encode()
 
 
 class Bell:

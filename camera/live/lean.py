@@ -1,8 +1,9 @@
 """MJPEG straight to the sockets: one loop hands each picture to all viewers of a camera.
 
-The layers between a view and its socket cost more than the sending itself, for every viewer and every picture. So the reply
-begins as any other does and is then taken over: its head and the first bytes go through the server, the pictures do not.
-Whoever has not taken the last picture whole gets the newest next; nobody has a queue. See docs/decisions/0010-fan-out.md.
+The layers between a view and its socket cost more than the sending itself, for every viewer and every picture. So the
+reply begins as any other does and is then taken over: its head and the first bytes go through the server, the pictures
+do not. Whoever has not taken the last picture whole gets the newest next; nobody has a queue. docs/decisions/
+0010-fan-out.md tells what that gains.
 """
 
 import asyncio
@@ -121,15 +122,12 @@ class Fan:
     def gone(self) -> bool:
         return not self._viewers
 
-    def sent(self, size: int) -> None:
-        """Each viewer counts its own."""
-
     async def _run(self) -> None:
         try:
-            stream = mjpeg.parts(self._hub, self._feed.camera, self, self._bell)
+            stream = mjpeg.items(self._hub, self._feed.camera, self, self._bell)
             async with contextlib.aclosing(stream):
-                async for part in stream:
-                    self._hand_out(part)
+                async for item in stream:
+                    self._hand_out(item)
         finally:
             for one in list(self._viewers):
                 one.end()
@@ -159,9 +157,12 @@ class Fan:
 
     # Pictures
 
-    def _hand_out(self, part: bytes) -> None:
-        self._picture = self._hub.live(self._feed)
-        self._chunk = chunk = b"%x\r\n%b\r\n" % (len(part), part)
+    def _hand_out(self, item: Picture | bytes) -> None:
+        if isinstance(item, Picture):
+            self._picture, chunk = item, item.chunk()
+        else:
+            self._picture, chunk = None, b"%x\r\n%b\r\n" % (len(item), item)
+        self._chunk = chunk
         size = len(chunk)
         for one in self._viewers:
             if one.behind:
@@ -208,7 +209,7 @@ class Fan:
             self._catch_up(one)
 
     def _catch_up(self, one: OneViewer) -> None:
-        """Give it what was handed out last, unless that is not how it is any more: then something else is about to be."""
+        """Give it what was handed out last, unless that is not how it is any more: then something else is to come."""
         if one.over or not self._chunk or self._hub.live(self._feed) is not self._picture:
             return
         try:

@@ -4,6 +4,7 @@ import asyncio
 import io
 import time
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from functools import lru_cache
 from typing import Protocol
 
@@ -24,18 +25,31 @@ WORDS = {
 }
 
 
-class Viewer(Protocol):
-    """One who watches: may be told to go, and is told what was sent."""
+class Audience(Protocol):
+    """Whoever watches: may be told to go."""
 
     @property
     def gone(self) -> bool: ...
+
+
+class Viewer(Audience, Protocol):
+    """One who is told what was sent as well."""
 
     def sent(self, size: int) -> None: ...
 
 
 async def parts(hub: Hub, camera: int, viewer: Viewer, bell: Bell) -> AsyncGenerator[bytes, None]:
     """What follows OPENING in the body of the stream, until the viewer is gone. `bell` wakes it, so ring it when the
-    viewer has to go.
+    viewer has to go."""
+    async with aclosing(items(hub, camera, viewer, bell)) as stream:
+        async for item in stream:
+            part = item.part() if isinstance(item, Picture) else item
+            yield part
+            viewer.sent(len(part))
+
+
+async def items(hub: Hub, camera: int, viewer: Audience, bell: Bell) -> AsyncGenerator[Picture | bytes, None]:
+    """The same before it is put into words: pictures, and what stands for one as a part.
 
     A viewer that takes long gets the newest picture next, not the one after its last.
     """
@@ -45,20 +59,21 @@ async def parts(hub: Hub, camera: int, viewer: Viewer, bell: Bell) -> AsyncGener
         while not (viewer.gone or hub.closing):
             now = time.monotonic()
             picture: Picture | None = hub.live(feed)
-            chunk, pause = None, 0.5
+            item: Picture | bytes | None = None
+            pause = 0.5
             if picture is None:
                 seen = None
-                chunk = await placeholder.due(hub.state(camera), now)
+                item = await placeholder.due(hub.state(camera), now)
             elif picture is not seen:
                 if pace.ready(now, hub.viewer_fps):
-                    seen, placeholder, chunk = picture, _Placeholder(), picture.part()
+                    seen = item = picture
+                    placeholder = _Placeholder()
                 else:
                     pause = min(pause, pace.patience(now, hub.viewer_fps))
-            if chunk is None:
+            if item is None:
                 await bell.wait(pause)
             else:
-                yield chunk
-                viewer.sent(len(chunk))
+                yield item
 
 
 class _Placeholder:

@@ -140,10 +140,7 @@ class FilmStore:
 
     def _assembled(self, codec: str, packet: Packet) -> Packet | None:
         """The picture that is whole with this packet: this one, or of a camera that cuts them the one before."""
-        if codec == "av1":
-            starts = obu.has_picture(packet.data) or None
-        else:
-            starts = nal.starts_picture(codec, packet.data)
+        starts = (obu.has_picture(packet.data) or None) if codec == "av1" else nal.starts_picture(codec, packet.data)
         if starts is None:
             self._before = (self._before + packet.data)[-_LONGEST_SETS:]
             self._before_key = self._before_key or packet.key
@@ -151,8 +148,9 @@ class FilmStore:
         if starts is False and self._goes_on(packet):
             self._take_part(packet)
             return None
-        if self._before:
-            is_key = packet.key or (self._before_key and codec != "av1" and nal.is_key(codec, packet.data))
+        if self._before or packet.key:
+            # Browsers begin at these only, whatever else FFmpeg calls a key frame.
+            is_key = (packet.key or self._before_key) and (codec == "av1" or nal.is_key(codec, packet.data))
             packet = replace(packet, data=self._before + packet.data, key=is_key)
             self._before, self._before_key = b"", False
         self._last = packet

@@ -1,6 +1,5 @@
 """Notices a camera that sends the same picture again and again, without ever taking a quiet night for one."""
 
-import zlib
 from collections import deque
 
 from camera.packets import Packet, StreamInfo
@@ -26,7 +25,8 @@ class FreezeWatch:
     def __init__(self, info: StreamInfo) -> None:
         self._pixels = info.width * info.height
         self._jpeg = info.codec in ("mjpeg", "rawvideo")
-        self._seen: deque[int] = deque(maxlen=1 if self._jpeg else 2)
+        # Kept whole: what differs does so within a few bytes, and need not be summed up to be told apart.
+        self._seen: deque[bytes] = deque(maxlen=1 if self._jpeg else 2)
         self._since: float | None = None
         self._count = 0
         self._quiet_limit = self._deltas = self._quiet = 0
@@ -42,14 +42,13 @@ class FreezeWatch:
         return self._since is not None and now - self._since >= FROZEN_AFTER and self._count >= least
 
     def _key(self, data: bytes, now: float) -> None:
-        mark = zlib.crc32(data)
         if self._quiet < self._deltas * QUIET_PACKETS:
             self._reset()
         plain = len(data) < self._pixels * (PLAIN_JPEG if self._jpeg else PLAIN_KEY)
-        if mark not in self._seen or plain:
+        if data not in self._seen or plain:
             if self._jpeg or len(self._seen) == 2 or plain:
                 self._reset()
-            self._seen.append(mark)
+            self._seen.append(data)
         if self._since is None:
             self._since = now
         self._count += 1

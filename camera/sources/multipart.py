@@ -9,6 +9,8 @@ from camera.video.jpeg import MAX_BYTES, end_of_picture
 
 _HEAD_LIMIT = 16 * 1024
 _LINE_LIMIT = 1024
+_HEAD_ENDS = re.compile(rb"\r?\n\r?\n")
+_LENGTH = re.compile(rb"(?im)^content-length[ \t]*:[ \t]*(\d{1,9})\s*$")
 _END_MARK = b"\xff\xd9"
 
 
@@ -51,12 +53,12 @@ class Multipart:
             if len(self._buffer) > MAX_BYTES:
                 raise SourceError(Reason.BAD_STREAM, "the camera's stream has no boundaries")
             return False
-        match = re.compile(rb"\r?\n\r?\n").search(self._buffer, max(0, start - 2))
+        match = _HEAD_ENDS.search(self._buffer, max(0, start - 2))
         if match is None:
             if len(self._buffer) - start > _HEAD_LIMIT:
                 raise SourceError(Reason.BAD_STREAM, "the camera's stream has endless headers")
             return False
-        length = re.search(rb"(?im)^content-length[ \t]*:[ \t]*(\d{1,9})\s*$", self._buffer[start : match.start()])
+        length = _LENGTH.search(self._buffer[start : match.start()])
         self._length = int(length[1]) if length else None
         if self._length is not None and self._length > MAX_BYTES:
             raise SourceError(Reason.BAD_STREAM, f"a picture of more than {MAX_BYTES // 1024 // 1024} MiB")

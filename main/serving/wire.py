@@ -1,7 +1,7 @@
 """The connection beneath a request: for those who write many pictures to many viewers and know what they write.
 
-uvicorn's protocols put it into the scope as `scope["extensions"]["fairwatch.wire"]`, for http and for websocket. Under any
-other server it is not there: whoever uses it needs a way without it.
+uvicorn's protocols put it into the scope as `scope["extensions"]["fairwatch.wire"]`, for http and for websocket. Under
+any other server it is not there: whoever uses it needs a way without it.
 """
 
 import asyncio
@@ -56,8 +56,8 @@ class Wire:
         return int(kept) + self._transport.get_write_buffer_size()
 
     def take(self) -> socket.socket | None:
-        """A second handle on the connection, not blocking, to be closed by whoever asked; None where there is none to be
-        had: with TLS, after the end, or while something that was written before still waits in the transport."""
+        """A second handle on the connection, not blocking, to be closed by whoever asked; None where there is none to
+        be had: with TLS, after the end, or while something that was written before still waits in the transport."""
         if not self.plain or self.closing or self._transport.get_write_buffer_size():
             return None
         try:
@@ -77,8 +77,8 @@ class Wire:
 
 
 def wire_of(request: HttpRequest) -> Wire | None:
-    """The connection of a request whose reply may go past the server: of HTTP/1.1 alone, where a reply of unknown length
-    is sent in chunks. None under any other server, and for a request that was not made by one."""
+    """The connection of a request whose reply may go past the server: of HTTP/1.1 alone, where a reply of unknown
+    length is sent in chunks. None under any other server, and for a request that was not made by one."""
     scope: dict[str, Any] = getattr(request, "scope", None) or {}
     if scope.get("http_version") != "1.1":
         return None

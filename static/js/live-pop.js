@@ -27,7 +27,8 @@ export class PopOut {
     try {
       if (this.on) await document.exitPictureInPicture();
       else await this.#open();
-    } catch {
+    } catch (error) {
+      console.log("POP", String(error));
       // The browser would not, say for want of a click: nothing has changed.
       if (!this.on) this.#away();
     }

@@ -62,7 +62,7 @@ export class LiveSocket {
       this.#refused = 0;
       this.#ping();
       for (const wait of EARLY_PINGS) setTimeout(() => socket === this.#socket && this.#ping(), wait);
-      this.#watch();
+      if (this.#wishes.size) this.#watch();
     });
     socket.addEventListener("message", ({ data }) => socket === this.#socket && this.#message(data));
     socket.addEventListener("close", (event) => this.#closed(socket, event.code));

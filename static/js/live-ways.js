@@ -80,14 +80,13 @@ export function wayWords({ way, mime, codec, against, asked, heard }) {
   }
   if (way === "film") return { long: `Film, ${codecOf(mime)} untouched${heard ? ", with sound" : ""}`, short: "film" };
   if (way !== "pictures") return { long: "–", short: "" };
-  return { long: `Single pictures, ${pictureWhy(codec, against, mime, asked)}`, short: "pictures" };
+  return { long: `Single pictures, ${pictureWhy(NAMES[codec] ?? codec, against, asked)}`, short: "pictures" };
 }
 
-function pictureWhy(codec, against, mime, asked) {
-  if (codec === "mjpeg" || !codec) return "as the camera sends them";
-  if (asked === "pictures") return `as you chose, made from the camera’s ${NAMES[codec] ?? codec}`;
-  if (against) return `because ${WHY[against](mime ? codecOf(mime) : NAMES[codec] ?? "video")}`;
-  return `made from the camera’s ${NAMES[codec] ?? codec}`;
+function pictureWhy(codec, against, asked) {
+  if (codec === "JPEG" || !codec) return "as the camera sends them";
+  if (asked === "pictures") return `as you chose, made from the camera’s ${codec}`;
+  return against ? `because ${WHY[against](codec)}` : `made from the camera’s ${codec}`;
 }
 
 function read() {

@@ -55,6 +55,9 @@ class Live {
     setUpZoom(this.#root, this.#tiles);
     this.#root.dispatchEvent(new CustomEvent("live-tiles", { detail: { tiles: this.#tiles, socket: this.#socket } }));
     this.#chooseWay();
+    // The live page has its picture on top, and no time to lose.
+    if (this.#root.hasAttribute("data-full")) for (const slug of this.#tiles.keys()) this.#seen.add(slug);
+    this.#look();
     const sight = new IntersectionObserver((entries) => this.#sighted(entries));
     const sizes = new ResizeObserver((entries) => entries.forEach(({ target }) => this.#wish(target.dataset.camera)));
     for (const tile of this.#tiles.values()) {

@@ -2,8 +2,8 @@
 
     /usr/bin/python3 rtsp_server.py '{"codec": "h264", "user": "admin", "password": "secret", "tls": false}'
 
-Prints its port and serves /cam (TCP and UDP) until stdin ends. With "fed" it sends the pictures that come on stdin, each
-a JPEG after its length in four bytes (big-endian), encoded at once; they go nowhere while nobody looks.
+Prints its port and serves /cam (TCP and UDP) until stdin ends. With "fed" it encodes and sends the pictures that come
+on stdin, each a JPEG after its length in four bytes (big-endian); they go nowhere while nobody looks.
 """
 
 import json
@@ -37,7 +37,7 @@ SOUND = {
 }
 
 
-FED = "appsrc name=fed is-live=true do-timestamp=true format=time caps=image/jpeg,framerate={rate}/1 ! jpegdec ! videoconvert"
+FED = "appsrc name=fed is-live=true do-timestamp=true format=time caps=image/jpeg,framerate={rate}/1 ! jpegdec"
 
 
 class Feed:
@@ -83,7 +83,9 @@ def main() -> None:
     factory = GstRtspServer.RTSPMediaFactory()
     size = f"width={told.get('width', 320)},height={told.get('height', 240)},framerate={told.get('rate', 15)}/1"
     raw = f"videotestsrc is-live=true pattern={told.get('pattern', 'smpte')} ! video/x-raw,format=I420,{size}"
-    source = f"{FED.format(rate=told.get('rate', 15))} ! video/x-raw,format=I420" if told.get("fed") else raw
+    source = (
+        f"{FED.format(rate=told.get('rate', 15))} ! videoconvert ! video/x-raw,format=I420" if told.get("fed") else raw
+    )
     sound = ""
     if told.get("sound"):
         sound = f" audiotestsrc is-live=true ! audioconvert ! audioresample ! {SOUND[told['sound']]}"

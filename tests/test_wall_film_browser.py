@@ -1,0 +1,95 @@
+"""Acts on films of a real camera with sound: the wall's tiles, heard when asked, popped out, saved and shown large."""
+
+import io
+from collections.abc import Iterator
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, Page, expect
+
+from tests.house import RealHouse, wait_for
+from tests.peers.rtsp import gstreamer
+from tests.test_e2e import PASSWORD, browser, log_in, person
+
+__all__ = ["browser"]
+pytestmark = [pytest.mark.e2e, pytest.mark.peers]
+YARD = "[data-camera=yard]"
+VIDEO = "(video) => [video.hidden, video.muted, video.paused, video.videoWidth, video.readyState > 1]"
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealHouse]:
+    house = RealHouse(tmp_path_factory.mktemp("wall"))
+    with gstreamer(codec="h264", sound="aac", pattern="ball", width=640, height=360) as url:
+        house.start()
+        house.manage("createsuperuser", "--noinput", DJANGO_SUPERUSER_USERNAME="alice",
+                     DJANGO_SUPERUSER_PASSWORD=PASSWORD, DJANGO_SUPERUSER_EMAIL="a@example.org")  # fmt: skip
+        house.manage("addcamera", "Yard", url, "--slug", "yard", "--record", "off")
+        for slug in ("garden", "gate", "attic"):
+            house.manage("addcamera", slug.title(), "pattern:", "--slug", slug, "--record", "off")
+        change = (
+            "from camera.models import Camera; Camera.objects.update(detect='off'); "
+            "Camera.objects.filter(slug='yard').update(audio=True); Camera.objects.all().changed()"
+        )
+        house.manage("shell", "-c", change)
+        yield house
+        house.stop()
+    print(house.log())
+
+
+@pytest.fixture
+def wall(browser: Browser, house: RealHouse) -> Iterator[Page]:
+    context = person(browser, house)
+    page = context.new_page()
+    faults: list[str] = []
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    log_in(page, "alice")
+    expect(page.locator(f"{YARD} [data-words]")).to_contain_text(r"ms", timeout=20_000)
+    page.locator(f"{YARD} .tile-link").focus()
+    yield page
+    context.close()
+    assert not faults
+
+
+def test_a_tile_is_silent_until_it_is_asked_to_be_heard(wall: Page) -> None:
+    sound = wall.locator(f"{YARD} [data-act=sound]")
+    expect(sound).to_be_visible()
+    expect(sound).to_have_attribute("aria-pressed", "false")
+    expect(wall.locator("[data-camera=garden] [data-act=sound]")).to_be_hidden()
+    assert wall.eval_on_selector_all("video", "all => all.every((one) => one.muted)")
+    wall.keyboard.press("m")
+    expect(sound).to_have_attribute("aria-pressed", "true")
+    video = wall.locator(f"{YARD} video")
+    wait_for(lambda: video.evaluate(VIDEO) == [False, False, False, 640, True], 15, "a film that is heard")
+    heard = "(video) => video.webkitAudioDecodedByteCount"
+    first = video.evaluate(heard)
+    wait_for(lambda: video.evaluate(heard) > first, 5, "sound")
+    wall.keyboard.press("m")
+    wait_for(lambda: video.evaluate("(video) => video.muted"), 5, "silence")
+    expect(sound).to_have_attribute("aria-pressed", "false")
+
+
+def test_a_film_is_shown_large_saved_and_popped_out(wall: Page) -> None:
+    wall.keyboard.press("f")
+    wait_for(lambda: wall.evaluate("document.fullscreenElement?.dataset.camera") == "yard", 5, "full screen")
+    video = wall.locator(f"{YARD} video")
+    wait_for(lambda: video.evaluate(VIDEO) == [False, True, False, 640, True], 15, "a film")
+    wall.keyboard.press("+")
+    assert video.evaluate("(video) => video.getBoundingClientRect().width") == pytest.approx(1440 * 1.5, abs=30)
+    with wall.expect_download() as saved:
+        wall.keyboard.press("s")
+    with saved.value.path().open("rb") as file:
+        assert Image.open(io.BytesIO(file.read())).size == (640, 360)
+    wall.keyboard.press("p")
+    wait_for(lambda: wall.evaluate("document.pictureInPictureElement?.tagName") == "VIDEO", 5, "the small window")
+    shown = "document.pictureInPictureElement.currentTime"
+    # The page is hidden; the small window goes on.
+    wall.evaluate(
+        """() => { Object.defineProperty(document, 'hidden', { value: true, configurable: true });
+            document.dispatchEvent(new Event('visibilitychange')); }"""
+    )
+    wall.wait_for_timeout(1_500)
+    first = wall.evaluate(shown)
+    wait_for(lambda: wall.evaluate(shown) > first + 1, 6, "pictures in the small window")
+    wall.keyboard.press("p")
+    wait_for(lambda: wall.evaluate("document.pictureInPictureElement") is None, 5, "its end")
