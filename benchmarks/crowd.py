@@ -44,6 +44,7 @@ class Viewer:
         self.sock, self.tally = sock, tally
         # So many of the next bytes are of no interest.
         self.skip = 0
+        self.arrived = False  # the first picture has
         self.pictures = 0
         self.missed = 0
         self.trouble = ""
@@ -58,6 +59,7 @@ class Viewer:
 
     def count(self, age: float | None) -> None:
         """A picture is here whole; `age` where it can be told."""
+        self.arrived = True
         if self.tally.counting:
             self.pictures += 1
             if age is not None:
@@ -101,7 +103,10 @@ class Crowd:
         self.refused: Counter[str] = Counter()
 
     def gather(self, count: int, deaf: int, pause: float) -> None:
-        """`count` viewers, and `deaf` more that never read; `pause` seconds from one to the next."""
+        """`count` viewers, and `deaf` more that never read; `pause` seconds from one to the next.
+
+        Letting people in is work of its own, so this ends when each of them has a picture, or after half a minute.
+        """
         until = time.monotonic() + _LONGEST_GATHERING
         for index in range(count + deaf):
             if time.monotonic() > until or sum(self.refused.values()) > _MOST_REFUSED:
@@ -119,6 +124,8 @@ class Crowd:
                 self.viewers.append(viewer)
                 self._selector.register(viewer.sock, selectors.EVENT_READ, viewer)
             self.watch(pause)
+        while not all(viewer.arrived or viewer.trouble for viewer in self.viewers) and time.monotonic() < until:
+            self.watch(0.1)
 
     def watch(self, seconds: float) -> None:
         """Read from all for so long."""

@@ -131,16 +131,14 @@ class MjpegViewer(Viewer):
 
     def _whole(self) -> None:
         start, self._start = self._start, b""
-        if not self.tally.counting:
-            return
         found = read_stamp(start[:_START])
         if found is None:
             self.count(None)
-            if self._keeps and len(self.kept) < _MOST_KEPT:
+            if self._keeps and self.tally.counting and len(self.kept) < _MOST_KEPT:
                 self.kept.append((time.monotonic(), start))
             return
         number, at_ns = found
-        if self._number >= 0:
+        if self.tally.counting and self._number >= 0:
             self.missed += max(0, number - self._number - 1)
         self._number = number
         self.count(time.monotonic() - at_ns / 1e9)

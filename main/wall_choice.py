@@ -56,7 +56,7 @@ def page_of(tiles: int, layout: str, number: int = 1) -> Page:
 
 def cameras_of(actor: Actor) -> tuple[str, list[Camera]]:
     """The layout this person keeps, and the cameras they may watch in their order."""
-    row = WallChoice.objects.filter(user_id=actor.user_id).first()
+    row = None if actor.user_id is None else WallChoice.objects.filter(user_id=actor.user_id).first()
     cameras = list(Camera.objects.allowed(actor, Right.WATCH))
     if row is None:
         return Layout.AUTO, cameras
@@ -77,4 +77,5 @@ def keep(actor: Actor, layout: str | None, slugs: Iterable[str] | None) -> None:
         known = dict(kept)
         named = [known[slug] for slug in slugs if slug in known]
         values["order"] = list(dict.fromkeys([*named, *known.values()]))
+    assert actor.user_id is not None  # only a person has a wall
     WallChoice.objects.update_or_create(user_id=actor.user_id, defaults=values)

@@ -39,14 +39,6 @@ class HouseHandler(ASGIHandler):
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         await self.handle(scope, receive, send)
 
-    def load_middleware(self, is_async: bool = False) -> None:
-        # All of it in the request's one thread: most middleware is written for that, and taking each to a thread and
-        # back costs more than everything it does.
-        super().load_middleware(is_async=False)
-
-    async def get_response_async(self, request: HttpRequest) -> HttpResponseBase:
-        return await sync_to_async(self.get_response)(request)
-
     async def run_get_response(self, request: HttpRequest) -> HttpResponseBase:
         async with ThreadSensitiveContext():
             try:

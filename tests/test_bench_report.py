@@ -32,6 +32,7 @@ def row(viewers: int, us: float, others: float = 0.02, **more: Any) -> dict[str,
     a_second = viewers * 15.0
     return {
         "viewers": viewers, "us": us, "cores": us * a_second / 1e6, "a_second": a_second, "fps": 15.0, "troubles": {},
+        "load": 0.1,
         "rss_mb": 100 + viewers / 5, "pss_mb": 90.0, "others": others, "age_ms": {"median": us / 10, "p95": us / 5},
         **more,
     }  # fmt: skip

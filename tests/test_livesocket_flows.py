@@ -4,66 +4,16 @@ from collections.abc import Callable
 
 import pytest
 
-from camera.films import INIT, KEY
-from camera.live import films
+from camera.films import KEY
 from camera.live.feed import Feed
 from camera.live.films import FilmFeed, Fragment
-from camera.live.hub import Hub
 from camera.live.messages import Message
-from camera.packets import CameraState, Frame
+from camera.packets import Frame
 from main import live_flows
 from main.live_flows import FilmFlow, PictureFlow, face_of
-from main.live_line import FILM_LEAST, FIRST_RATE, PICTURES_LEAST, Line
-from main.serving.wire import Wire
+from main.live_line import Line
+from tests.livesocket_stage import Stage
 from tests.reel_kit import Reel, number_of
-
-
-class Pipe(Wire):
-    """A wire whose other side takes what the test says."""
-
-    def __init__(self) -> None:
-        self.left = 0
-
-    @property
-    def closing(self) -> bool:
-        return False
-
-    def write(self, data: bytes) -> None:
-        self.left += len(data)
-
-    def unsent(self) -> int:
-        return self.left
-
-
-class Stage:
-    """A clock, a hub that calls everything live, and one viewer's line."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.now = 1000.0
-        monkeypatch.setattr(films.time, "monotonic", lambda: self.now)
-        self.pipe = Pipe()
-        self.line = Line(self.pipe)
-        self.hub = Hub("ipc:///nowhere")
-        self.hub.viewer_fps = 60.0
-        self.is_live = True
-        monkeypatch.setattr(self.hub, "live_film", lambda feed: self.is_live and feed.newest_at is not None)
-        monkeypatch.setattr(self.hub, "state", lambda camera: CameraState(camera, "online"))
-
-    def take(self, size: int) -> None:
-        self.pipe.left = max(0, self.pipe.left - size)
-
-    def due(self, flow: FilmFlow | PictureFlow) -> list[Message]:
-        """Write all that is due."""
-        self.line.look(self.now)
-        got = []
-        while (message := flow.due(self.now, self.line)) is not None:
-            self.line.write(message.framed(0))
-            got.append(message)
-        return got
-
-    def numbers(self, flow: FilmFlow) -> list[int]:
-        """The same; -1 for an initialisation segment."""
-        return [-1 if one.kind == INIT else number_of(one.data) for one in self.due(flow)]
 
 
 @pytest.fixture
@@ -267,55 +217,3 @@ def test_a_picture_that_comes_too_early_is_not_sent_at_once(stage: Stage, monkey
     assert stage.due(flow) == [] and flow.moved and not flow.waits
     stage.now += 0.2
     assert len(stage.due(flow)) == 1
-
-
-def test_a_line_learns_what_it_takes(stage: Stage) -> None:
-    line, pipe = stage.line, stage.pipe
-    assert line.film_limit() == 1.5 * FIRST_RATE
-    for _ in range(100):  # a megabit
-        line.write(bytes(20_000))
-        line.look(stage.now)
-        stage.now += 0.1
-        stage.take(12_500)
-    assert 120_000 < line.rate < 130_000
-    assert line.pictures_limit() == pytest.approx(line.rate * 0.15)
-    pipe.left = 0
-    # Now and then a little, all of it taken: that says nothing against it.
-    for _ in range(100):
-        line.write(bytes(2_000))
-        line.look(stage.now)
-        stage.now += 1.0
-        stage.take(2_000)
-    assert line.rate > 120_000
-    for _ in range(60):
-        line.write(bytes(400_000))
-        line.look(stage.now)
-        stage.now += 0.1
-        stage.take(400_000)
-    assert line.rate > 2_000_000
-
-
-def test_what_the_buffers_on_the_way_swallow_at_first_is_not_what_a_line_takes(stage: Stage) -> None:
-    line, pipe = stage.line, stage.pipe
-    line.write(bytes(400_000))
-    stage.now += 0.1
-    line.look(stage.now)
-    pipe.left -= 200_000
-    stage.now += 0.1
-    line.look(stage.now)
-    assert line.rate <= 1.25 * FIRST_RATE
-
-
-def test_a_line_that_stands_still_is_given_little(stage: Stage) -> None:
-    stage.pipe.left = 100_000
-    for _ in range(100):
-        stage.now += 0.1
-        stage.line.look(stage.now)
-    assert stage.line.film_limit() == FILM_LEAST and stage.line.pictures_limit() == PICTURES_LEAST
-
-
-def test_frames_are_as_the_standard_says() -> None:
-    for size, head in ((1, b"\x82\x0b"), (115, b"\x82\x7d"), (116, b"\x82\x7e\x00\x7e"), (65_525, b"\x82\x7e\xff\xff"),
-                       (65_526, b"\x82\x7f\x00\x00\x00\x00\x00\x01\x00\x00")):  # fmt: skip
-        message = Message(KEY, 1.5, bytes(size))
-        assert message.framed(7) == head + message.message(7) and len(message.message(7)) == size + 10

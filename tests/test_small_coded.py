@@ -1,7 +1,9 @@
 """Small pictures of H.264 cameras: one decoder for all, and only key frames while nothing moves."""
 
 from collections.abc import Iterator
+from fractions import Fraction
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -106,6 +108,12 @@ def test_who_comes_sees_the_newest_picture_at_once(process: Process, topic: byte
     assert int(np.argmin(errors)) == 37 and errors[37] < 8
 
 
+def test_who_comes_at_a_key_frame_sees_that_one(process: Process, work: dict[str, Count]) -> None:
+    feed(process, CALM[:21])
+    process.watch(GLANCE)
+    assert times(process.sent, GLANCE) == [2.0] and work["decoded"].calls == 1
+
+
 def test_another_newcomer_gets_the_newest_again_and_no_picture_goes_back_in_time(
     process: Process, work: dict[str, Count]
 ) -> None:
@@ -129,6 +137,25 @@ def test_of_a_camera_that_sends_only_key_frames_not_all_are_decoded(process: Pro
     process.watch(GLANCE)
     feed(process, coded(yard((4, False)), gop=1))
     assert 7 <= work["decoded"].calls <= 10
+
+
+def test_key_frames_of_a_camera_with_pictures_out_of_order_need_not_wait_for_them(process: Process) -> None:
+    """Its decoder holds each picture back until others have come."""
+    context = av.CodecContext.create("libx264", "w")
+    assert isinstance(context, av.VideoCodecContext)
+    context.width, context.height, context.pix_fmt = *SIZE, "yuv420p"
+    context.time_base, context.gop_size, context.max_b_frames = Fraction(1, FPS), 3 * FPS, 2
+    context.options = {"preset": "veryfast", "bf": "2", "x264-params": "scenecut=0"}
+    pieces: list[tuple[bytes, bool, int]] = []
+    for number, picture in enumerate(yard((9, False))):
+        frame = av.VideoFrame.from_ndarray(picture, format="bgr24").reformat(format="yuv420p")
+        frame.pts = number
+        pieces += [(bytes(p), p.is_keyframe, p.pts or 0) for p in context.encode(frame)]
+    feed(process, pieces[:1])
+    process.watch(GLANCE)
+    keys = [number / FPS for number, (_, key, _) in enumerate(pieces) if key]
+    feed(process, pieces[1:])
+    assert len(keys) >= 3 and times(process.sent, GLANCE) == keys
 
 
 def test_parameter_sets_in_a_packet_of_their_own_are_waited_for(process: Process) -> None:
@@ -213,9 +240,9 @@ def test_nothing_is_shown_from_before_the_camera_went(process: Process) -> None:
         process.transcoder.packet(Packet(data, key, START + process.now, pts=pts))
     process.transcoder.step()
     process.online(False)
-    before = len(process.sent)
-    process.turn()
     process.online()
+    before = len(process.sent)
+    process.small.step()
     process.outlet.newcomer(GLANCE)
     process.outlet.publish()
     assert len(process.sent) == before

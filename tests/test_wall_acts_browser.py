@@ -161,7 +161,14 @@ def test_the_whole_wall_goes_full_screen_and_its_bar_with_it(wall: Page) -> None
     wall.get_by_role("button", name="Full screen").last.click()
     wait_for(lambda: "wall" in wall.evaluate(FULL), 5, "full screen")
     expect(wall.locator("[data-wall-full]")).to_have_attribute("aria-pressed", "true")
-    # With nothing but the wall chosen F leaves it again.
+    # A tile out of it, and back to it.
+    wall.locator("[data-camera=camera-1] .tile-link").focus()
+    wall.keyboard.press("f")
+    wait_for(lambda: wall.evaluate(FULL) == "camera-1", 5, "the tile alone")
+    wall.keyboard.press("f")
+    wait_for(lambda: "wall" in wall.evaluate(FULL), 5, "the wall again")
+    # With nothing but the wall chosen F leaves it.
+    wall.locator("[data-wall-full]").focus()
     wall.keyboard.press("f")
     wait_for(lambda: wall.evaluate(FULL) == "", 5, "the end of full screen")
 

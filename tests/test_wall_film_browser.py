@@ -69,7 +69,7 @@ def test_a_tile_is_silent_until_it_is_asked_to_be_heard(wall: Page) -> None:
     expect(sound).to_have_attribute("aria-pressed", "false")
 
 
-def test_a_film_is_shown_large_saved_and_popped_out(wall: Page) -> None:
+def test_a_film_is_shown_large_saved_and_popped_out(wall: Page, house: RealHouse) -> None:
     wall.keyboard.press("f")
     wait_for(lambda: wall.evaluate("document.fullscreenElement?.dataset.camera") == "yard", 5, "full screen")
     video = wall.locator(f"{YARD} video")
@@ -81,15 +81,28 @@ def test_a_film_is_shown_large_saved_and_popped_out(wall: Page) -> None:
     with saved.value.path().open("rb") as file:
         assert Image.open(io.BytesIO(file.read())).size == (640, 360)
     wall.keyboard.press("p")
-    wait_for(lambda: wall.evaluate("document.pictureInPictureElement?.tagName") == "VIDEO", 5, "the small window")
-    shown = "document.pictureInPictureElement.currentTime"
-    # The page is hidden; the small window goes on.
+    popped = "document.pictureInPictureElement"
+    wait_for(lambda: wall.evaluate(f"{popped}?.tagName") == "VIDEO", 10, "the small window")
+    # It ends full screen; the tile is small again, gets small pictures, and the window shows these.
+    wait_for(lambda: wall.locator(f"{YARD} canvas").is_visible(), 10, "small pictures")
+    wait_for(lambda: wall.evaluate(f"{popped}?.className") == "popped-film", 10, "the same in the window")
+    # The page is hidden; the window goes on, and the other tiles are not watched.
     wall.evaluate(
         """() => { Object.defineProperty(document, 'hidden', { value: true, configurable: true });
             document.dispatchEvent(new Event('visibilitychange')); }"""
     )
-    wall.wait_for_timeout(1_500)
-    first = wall.evaluate(shown)
-    wait_for(lambda: wall.evaluate(shown) > first + 1, 6, "pictures in the small window")
-    wall.keyboard.press("p")
-    wait_for(lambda: wall.evaluate("document.pictureInPictureElement") is None, 5, "its end")
+    wait_for(lambda: watched(house) == {"yard"}, 15, "the others left")
+    first = wall.evaluate(f"{popped}.currentTime")
+    wait_for(lambda: wall.evaluate(f"{popped}.currentTime") > first + 1, 6, "pictures in the small window")
+    wall.evaluate("document.exitPictureInPicture()")
+    wait_for(lambda: not watched(house), 15, "nobody left who watches")
+    assert wall.locator(".popped-film, [data-popped]").count() == 0
+
+
+def watched(house: RealHouse) -> set[str]:
+    """The cameras somebody is watching now."""
+    ask = (
+        "from main.models import ViewingSession; "
+        "print(*ViewingSession.objects.filter(ended_at=None, left_at=None).values_list('camera_slug', flat=True))"
+    )
+    return set(house.manage("shell", "-v", "0", "-c", ask).split())

@@ -204,8 +204,7 @@ class Transcoder:
         starts = number == self._gop.key and (number != self._cursor or self._lean == self._shown())
         if starts:
             self._lean = not self._shown()
-        # A key frame that was decoded in its turn is not news afterwards.
-        self._cursor, self._keyed = number + 1, self._gop.key
+        self._cursor = number + 1
         packet = self._gop.get(number)
         return _Work(number, [packet] if packet else [], info, self._session, self._slot.epoch, starts)
 
@@ -276,6 +275,9 @@ class Transcoder:
             return
         now = self._clock()
         with self._changed:
+            if self._gop.key is not None and work.number >= self._gop.key:
+                # A key frame that was seen in its turn is not news afterwards.
+                self._keyed = self._gop.key
             behind = self._next() is not None
             watched, reduced = self._watched, self._need != Need.NOTHING
             if work.session != self._session or not self._shown():

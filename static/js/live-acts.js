@@ -110,6 +110,7 @@ class Acts {
     if (zoom > 1) say(this.#buttons.whole, `Whole picture (now ${zoom.toFixed(1)} ×)`);
     show(this.#buttons.full, true);
     press(this.#buttons.full, this.alone);
+    this.#pop.follow();
     show(this.#buttons.pop, this.#pop.on || canPop(this.#tile));
     press(this.#buttons.pop, this.#pop.on);
     show(this.#buttons.sound, Boolean(this.#tile.canSound));

@@ -12,7 +12,7 @@ export function canPop(tile) {
 
 /** Popped out, its element has data-popped: it is watched though the page cannot be seen. */
 export class PopOut {
-  #tile; #changed; #film = null; #video = null; #busy = false;
+  #tile; #changed; #film = null; #video = null; #surface = null; #busy = false;
 
   constructor(tile, changed) {
     this.#tile = tile;
@@ -27,47 +27,81 @@ export class PopOut {
     try {
       if (this.on) await document.exitPictureInPicture();
       else await this.#open();
-    } catch (error) {
-      console.log("POP", String(error));
+    } catch {
       // The browser would not, say for want of a click: nothing has changed.
-      if (!this.on) this.#away();
+      this.#away();
     }
     this.#busy = false;
     this.#changed();
   }
 
+  /** When the tile shows its pictures another way now, so does the window, which needs no click for that. */
+  async follow() {
+    if (!this.on || this.#busy || this.#tile.surface() === this.#surface || !canPop(this.#tile)) return;
+    this.#busy = true;
+    try {
+      await this.#open();
+    } catch {
+      // The window keeps its last picture; it is tried again.
+    }
+    this.#busy = false;
+  }
+
   async #open() {
     const surface = this.#tile.surface();
-    const video = surface instanceof HTMLVideoElement ? surface : await this.#filmOf(surface);
-    await video.requestPictureInPicture();
+    const before = { film: this.#film, video: this.#video };
+    const film = surface instanceof HTMLVideoElement ? null : await this.#filmOf(surface);
+    const video = film ?? surface;
     this.#video = video;
+    try {
+      await video.requestPictureInPicture();
+    } catch (error) {
+      this.#video = before.video;
+      end(film);
+      throw error;
+    }
+    this.#film = film;
+    this.#surface = surface;
+    end(before.film);
     this.#tile.element.dataset.popped = "";
     video.addEventListener("leavepictureinpicture", () => {
+      if (this.#video !== video) return;
       this.#away();
       this.#changed();
     }, { once: true });
   }
 
   async #filmOf(canvas) {
-    this.#film = document.createElement("video");
-    this.#film.className = "popped-film";
-    this.#film.muted = this.#film.playsInline = true;
-    this.#film.ariaHidden = "true";
-    this.#film.srcObject = canvas.captureStream();
-    this.#tile.element.append(this.#film);
-    const ready = this.#film.readyState ? null : new Promise((done) => this.#film.addEventListener("loadedmetadata", done, { once: true }));
+    const film = document.createElement("video");
+    film.className = "popped-film";
+    film.muted = film.playsInline = true;
+    film.ariaHidden = "true";
+    film.srcObject = canvas.captureStream();
+    this.#tile.element.append(film);
+    const ready = film.readyState ? null : new Promise((done) => film.addEventListener("loadedmetadata", done, { once: true }));
     // A canvas that stands still may never give a picture.
     let late = 0;
     const limit = new Promise((_, fail) => { late = setTimeout(() => fail(new Error("no picture")), PATIENCE); });
-    await Promise.race([Promise.all([ready, this.#film.play()]), limit]).finally(() => clearTimeout(late));
-    return this.#film;
+    try {
+      await Promise.race([Promise.all([ready, film.play()]), limit]);
+    } catch (error) {
+      end(film);
+      throw error;
+    } finally {
+      clearTimeout(late);
+    }
+    return film;
   }
 
   #away() {
-    this.#video = null;
+    this.#video = this.#surface = null;
     delete this.#tile.element.dataset.popped;
-    this.#film?.srcObject?.getTracks().forEach((track) => track.stop());
-    this.#film?.remove();
+    end(this.#film);
     this.#film = null;
   }
+}
+
+function end(film) {
+  film?.srcObject?.getTracks().forEach((track) => track.stop());
+  film?.remove();
 }

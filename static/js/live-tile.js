@@ -210,7 +210,7 @@ export class Tile {
     const words = stateWords({ lost: this.#lost, state, age, captured, delay: live, calm, plain: this.#plain !== "", time: this.#time });
     const way = wayWords({ way: this.#way, mime: this.#entry?.mime ?? "", codec: state?.codec, against: this.#against, asked: ways.choice, heard: this.heard });
     const stage = this.element.hasAttribute("data-stage");
-    set(this.#parts.words, stage || !live || !way.short ? words : `${words} · ${way.short}`);
+    set(this.#parts.words, stage || !online || captured === null || !way.short ? words : `${words} · ${way.short}`);
     set(this.#parts.none, stage ? words : words[0]);
     this.#parts.none.hidden = captured !== null || this.#plain !== "";
     const [width, height] = sizeOf(surface);

@@ -100,6 +100,7 @@ class Live {
   }
 
   #sleep() {
+    this.#report();
     this.#socket.close();
     this.#plain.stop();
     for (const tile of this.#tiles.values()) tile.rest();
@@ -156,7 +157,7 @@ class Live {
 
   #report() {
     const measured = {};
-    for (const tile of this.#shown()) {
+    for (const tile of this.#tiles.values()) {
       const delay = tile.delay(REPORT / 1000);
       if (delay) measured[tile.slug] = delay;
     }
