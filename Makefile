@@ -7,14 +7,15 @@ PY = .venv/bin/python
 run: .venv/.installed
 	@exec $(PY) manage.py serve --first-run
 
-# The fast ones, then those that may share the machine, then those that want it to themselves.
+# The fast ones, then those that may share the machine, whole houses and browsers, and what measures, by itself.
 test: test-fast
-	$(PY) -m pytest -n 4 --dist worksteal -m "(peers or slow or faults) and not e2e and not processes"
-	$(PY) -m pytest -m "e2e or processes"
+	$(PY) -m pytest -n 4 --dist worksteal -m "(peers or slow or faults) and not (e2e or processes or alone)"
+	$(PY) -m pytest -n 3 --dist loadgroup -m "(e2e or processes) and not alone"
+	$(PY) -m pytest -m alone
 
 # Everything but real browsers, foreign servers, faults and large data.
 test-fast: .venv/.installed-dev
-	$(PY) -m pytest -n 4 --dist worksteal -m "not e2e and not peers and not processes and not slow and not faults"
+	$(PY) -m pytest -n 4 --dist worksteal -m "not (e2e or peers or processes or slow or faults or alone)"
 
 lint: .venv/.installed-dev
 	.venv/bin/ruff format --check .

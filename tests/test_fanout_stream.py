@@ -1,4 +1,4 @@
-"""MJPEG past the server's layers, through the real server: every byte still valid HTTP, nobody's pictures torn or old."""
+"""MJPEG past the server's layers, through the real server: still valid HTTP, and nobody's pictures torn or old."""
 
 import http.client
 import os

@@ -1,7 +1,9 @@
 """The ways pictures come to a browser: film, single pictures, a plain stream; what is told and remembered of them."""
 
 import json
+import os
 import re
+import signal
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -212,6 +214,22 @@ def test_what_is_out_of_sight_is_not_asked_for(opened: Open) -> None:
     last.scroll_into_view_if_needed()
     page.evaluate("scrollTo(0, document.body.scrollHeight)")
     heard(page, lambda: list(messages[-1]) == slugs[1:], "the last alone")
+
+
+def test_the_film_goes_on_when_its_camera_process_was_killed(opened: Open, house: RealHouse) -> None:
+    """It begins anew, with times from nothing, in the same page."""
+    page = opened("/live/yard/")
+    way(page, FILM)
+    video = page.locator(".tile video")
+    wait_for(lambda: video.evaluate("v => v.currentTime") > 2, 10, "the film to go on for a while")
+    for pid in house.pids("camera.process"):
+        os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: 0 < video.evaluate("v => v.currentTime") < 2, 30, "another film")
+    first = wait_for(lambda: drawn(page), 10, "a picture")
+    wait_for(lambda: drawn(page) not in ("", first), 10, "another picture")
+    wait_for(lambda: kinds(page)["video"] and not kinds(page)["canvas"], 5, "the film itself")
+    way(page, FILM)
+    expect(page.locator("[data-words]")).to_contain_text(re.compile(r"Live · \d+ ms"), timeout=10_000)
 
 
 def test_sound_is_off_until_somebody_asks_for_it(opened: Open) -> None:

@@ -117,3 +117,9 @@ def test_of_a_scene_seen_long_ago_nothing_is_known() -> None:
     assert not change.look(yard.picture(), 0.0) and not change.look(yard.picture(100), FORGET_AFTER + 1)
     assert change.look(yard.picture(200), FORGET_AFTER + 2)
     assert not change.look(yard.picture(20)[:90], FORGET_AFTER + 3), "another size"
+
+
+def test_another_view_at_once_is_the_camera_and_not_somebody() -> None:
+    yard, change = Yard(contrast=2.0), Change()
+    assert not change.look(yard.picture(), 0.0)
+    assert not change.look(yard.picture()[:, ::-1].copy(), 0.5) and change.look(yard.picture(100)[:, ::-1].copy(), 1.0)

@@ -47,11 +47,12 @@ class Times {
 
 /**
  * Plays what `piece` is given. `on.shown(captured, at)`: a picture captured then stands on the screen at `at`
- * (milliseconds as performance.now()); `on.failed(why)`, once: "unsupported", "error", "nothing" or "blocked".
+ * (milliseconds as performance.now()); `on.anew()`: the film begins anew, what is shown now is gone in a moment;
+ * `on.failed(why)`, once: "unsupported", "error", "nothing" or "blocked".
  */
 export class Film {
   #video; #on; #mime = ""; #source = null; #buffer = null; #waiting = []; #head = null; #keys = []; #end = null;
-  #times = null; #track = null; #patience = 0; #started = false; #jumped = 0; #jumpAt = JUMP;
+  #times = null; #track = null; #patience = 0; #jumped = 0; #jumpAt = JUMP;
 
   constructor(video, on) {
     this.#video = video;
@@ -88,7 +89,6 @@ export class Film {
     this.#end = this.#source = this.#buffer = this.#head = this.#track = this.#times = null;
     this.#waiting = [];
     this.#keys = [];
-    this.#started = false;
     this.#patience = this.#jumped = 0;
     this.#jumpAt = JUMP;
     this.#video.playbackRate = 1;
@@ -100,7 +100,10 @@ export class Film {
     if (!this.#end) return;
     if (kind === INIT) {
       // Another beginning, with other times: easiest told apart by a player of its own.
-      if (this.#head) this.start(this.#mime);
+      if (this.#head) {
+        this.#on.anew();
+        this.start(this.#mime);
+      }
       this.#head = data;
       this.#track = pictureTrack(data);
       if (!this.#track) return this.#fail("error");
@@ -220,8 +223,7 @@ export class Film {
     if (captured === null) return;
     clearTimeout(this.#patience);
     this.#patience = -1;
-    this.#on.shown(captured, at, !this.#started);
-    this.#started = true;
+    this.#on.shown(captured, at);
   }
 
   #fail(why) {

@@ -33,6 +33,7 @@ export class Tile {
     this.#video = element.querySelector("video") ?? beside(this.#canvas, "video");
     this.#film = new Film(this.#video, {
       shown: (captured, at) => this.#shown(this.#video, captured, at),
+      anew: () => this.#keep(),
       failed: (why) => this.#failed(why),
     });
     for (const name of ["none", "words", "who"]) this.#parts[name] = element.querySelector(`[data-${name}]`);
@@ -154,11 +155,18 @@ export class Tile {
   delay(seconds = SHOWN) { return this.#clock.known ? this.#delays.since(this.#clock.now() - seconds) : null; }
 
   #leave() {
-    if (this.#surface === this.#video) this.#pictures.keep(this.#video);
+    this.#keep();
     this.#film.stop();
     if (!this.#plain) this.#show(this.#canvas);
     this.#pictures.rest();
+  }
+
+  /** The last picture of a film stays until there is another. */
+  #keep() {
     this.#first = true;
+    if (this.#surface !== this.#video) return;
+    this.#pictures.keep(this.#video);
+    this.#show(this.#canvas);
   }
 
   #failed(why) {
