@@ -81,6 +81,11 @@ def connect(context: zmq.Context[Any], kind: int, endpoint: str, hwm: int, ident
     return socket
 
 
+def _waits(socket: zmq.Socket[bytes]) -> bool:
+    """Whether a message waits to be received. To ask is cheaper than to be told by an exception that there is none."""
+    return bool(int(socket.get(_EVENTS)) & _POLLIN)
+
+
 class MediaPublisher:
     """The publishing end of MEDIA. Not for sharing between threads."""
 
@@ -98,7 +103,7 @@ class MediaPublisher:
 
     def subscriptions(self) -> Iterator[bytes]:
         """Topics that somebody has just subscribed to; `wanted` is kept up to date. Call in every turn of the loop."""
-        while self.socket.get(_EVENTS) & _POLLIN:
+        while _waits(self.socket):
             message = self.socket.recv(zmq.NOBLOCK)
             name = message[1:]
             if message[:1] == b"\x01":
@@ -145,7 +150,7 @@ class MediaSubscriber:
         self._loop = asyncio.get_running_loop()
         self._waiting: asyncio.Future[None] | None = None
         self._is_full = False
-        self._bell = self.socket.get(zmq.FD)
+        self._bell = int(self.socket.get(zmq.FD))
         self._loop.add_reader(self._bell, self._ring)
 
     def subscribe(self, name: bytes) -> None:
@@ -188,7 +193,7 @@ class MediaSubscriber:
         newest: dict[tuple[bytes, int], tuple[dict[str, Any], bytes]] = {}
         number = 0
         # The bell rings once for all that is there: it has to be asked until there is nothing.
-        while number < MEDIA_AT_ONCE and self.socket.get(_EVENTS) & _POLLIN:
+        while number < MEDIA_AT_ONCE and _waits(self.socket):
             number += 1
             parts = self.socket.recv_multipart(zmq.NOBLOCK)
             if len(parts) == 3 and (header := decode(parts[1])) is not None:
@@ -261,7 +266,7 @@ class ReportSender:
 
     def commands(self) -> Iterator[tuple[dict[str, Any], bytes]]:
         """Commands that came in: (header, payload). Acknowledgements are taken care of here."""
-        while self.socket.get(_EVENTS) & _POLLIN:
+        while _waits(self.socket):
             parts = self.socket.recv_multipart(zmq.NOBLOCK)
             header = decode(parts[0]) if parts else None
             if header is None:
@@ -299,7 +304,7 @@ class Router:
     def receive(self) -> Iterator[tuple[bytes, dict[str, Any], bytes]]:
         """(peer, header, payload) of what has come in, or the first AT_ONCE of it."""
         for _ in range(AT_ONCE):
-            if not self.socket.get(_EVENTS) & _POLLIN:
+            if not _waits(self.socket):
                 return
             parts = self.socket.recv_multipart(zmq.NOBLOCK)
             header = decode(parts[1]) if len(parts) >= 2 else None

@@ -14,7 +14,7 @@ from django.utils import timezone
 from accounts.models import User
 from camera import ports
 from main import footage_actions
-from main.models import AuditEntry, LogLine, SiteSettings, ViewingSession
+from main.models import AuditEntry, LogLine, SiteSettings, ViewingSession, WallChoice
 from main.settings_form import GROUPS, SettingsForm, values
 
 if TYPE_CHECKING:
@@ -155,6 +155,19 @@ class AuditEntryAdmin(ReadOnly):
     @admin.display(description="after")
     def became(self, entry: AuditEntry) -> str:
         return _told(entry.after)
+
+
+@admin.register(WallChoice)
+class WallChoiceAdmin(ReadOnly):
+    """Without its row a person's wall is laid out as the house orders it; it goes with the person."""
+
+    list_display = ["user", "layout"]
+    search_fields = ["user__username"]
+    list_select_related = ["user"]
+    fields = ["user", "layout", "order"]
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return owners_only(request)
 
 
 def _told(values: dict[str, Any]) -> str:

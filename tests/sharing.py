@@ -10,7 +10,6 @@ import pytest
 
 # By their times; a module that is not here comes after them, in its usual place.
 LONGEST = (
-    "test_processes_writers",
     "test_push_api_real",
     "test_processes_recording",
     "test_logs_browser",

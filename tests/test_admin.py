@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from accounts.models import ApiToken, Invite, JoinLink, Role, User
 from camera.models import Camera, EventStill, Grant, HourUsage, RecordRequest, Right, TimeLapse
-from main.models import AuditEntry, LogLine, SiteSettings, ViewingSession
+from main.models import AuditEntry, LogLine, SiteSettings, ViewingSession, WallChoice
 from tests.conftest import PASSWORD
 from tests.footage_cast import happened, recorded
 from tests.test_settings_page import GOOD as SETTINGS
@@ -77,6 +77,7 @@ def test_every_list_and_every_row_opens(
     ApiToken.objects.issue(alice, "television")
     JoinLink.objects.issue(yard.pk, alice, 1)
     SiteSettings.load()
+    WallChoice.objects.create(user=alice, order=[yard.pk])
     for model in [
         model for label in ("accounts", "camera", "main") for model in apps.get_app_config(label).get_models()
     ]:

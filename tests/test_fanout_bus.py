@@ -72,19 +72,6 @@ async def test_a_message_wakes_who_waits_for_it(line: Line) -> None:
 
 
 @alone
-async def test_what_came_while_something_else_was_done_with_the_socket_is_not_left_lying(line: Line) -> None:
-    await line.subscribe(JPEG)
-    for number in range(200):
-        waiting = asyncio.create_task(line.take())
-        await asyncio.sleep(0)
-        line.send(JPEG, number)
-        # These may be what hears that there is a message; its bell does not ring again.
-        line.subscriber.subscribe(b"other%d;" % number)
-        line.subscriber.unsubscribe(b"other%d;" % number)
-        assert await waiting == [(JPEG, number)]
-
-
-@alone
 async def test_neither_a_flood_nor_garbage_holds_up_what_follows(line: Line) -> None:
     await line.subscribe(JPEG)
     others = 0

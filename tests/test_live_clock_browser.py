@@ -91,9 +91,10 @@ def test_the_times_of_a_film_are_read_from_its_pieces(page: Page, tmp_path: Path
                 packet.stream = into
                 write.mux(packet)
     init, pieces = fragments(made.getvalue())
-    with av.open(io.BytesIO(made.getvalue())) as again:
-        stream = again.streams.video[0]
-        wanted = [float(one.pts * stream.time_base) for one in again.demux(stream) if one.pts is not None]
+    again: Any = av.open(io.BytesIO(made.getvalue()))
+    stream = again.streams.video[0]
+    wanted = [float(one.pts * stream.time_base) for one in again.demux(stream) if one.pts is not None]
+    again.close()
     code = """({pictureTrack, shownAt}, [init, pieces]) => {
         const bytes = text => Uint8Array.from(atob(text), c => c.charCodeAt(0));
         const track = pictureTrack(bytes(init));
@@ -109,6 +110,7 @@ def test_the_times_of_a_film_are_read_from_its_pieces(page: Page, tmp_path: Path
 def test_what_is_no_film_is_read_as_none(page: Page) -> None:
     code = """({pictureTrack, shownAt}) => {
         const odd = [[], [0, 0, 0, 1], [0, 0, 0, 0, 109, 111, 111, 118], [255, 255, 255, 255, 109, 111, 111, 102]];
-        return odd.map(one => new Uint8Array(one)).flatMap(one => [pictureTrack(one), shownAt(one, {id: 1, timescale: 1})]);
+        const track = {id: 1, timescale: 1};
+        return odd.map(one => new Uint8Array(one)).flatMap(one => [pictureTrack(one), shownAt(one, track)]);
     }"""
     assert with_module(page, "live-boxes.js", code) == [None] * 8

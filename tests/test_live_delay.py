@@ -7,6 +7,7 @@ decodes them, and so knows for each picture when it had been captured by Fairwat
 
 import io
 import json
+import os
 import statistics
 import struct
 import threading
@@ -30,8 +31,11 @@ from tests.test_e2e import PASSWORD, browser, log_in, person
 __all__ = ["browser"]
 pytestmark = [pytest.mark.e2e, pytest.mark.peers]
 READER = Path(__file__).with_name("clock_bar.js")
-# How far off the shown delay may be, and how long delays may be on one machine that has other work too. Seconds.
-TRUE_WITHIN, MEDIAN, MOST = 0.030, 0.150, 0.500
+# How far off the shown delay may be, whatever else the machine does. Seconds.
+TRUE_WITHIN = 0.030
+# How long the delay may be, in the middle and for 95 % of the pictures: on a machine that has nothing else to do
+# (say so by FAIRWATCH_TEST_QUIET=1), and on one that runs other tests meanwhile. Seconds.
+MEDIAN, MOST = (0.060, 0.150) if os.environ.get("FAIRWATCH_TEST_QUIET") else (0.200, 1.0)
 LEAST_FRAMES, WINDOW = 50, 5
 
 

@@ -26,7 +26,12 @@ from tests.engine_house import closed, opened, seen
 from tests.engine_scene import Scene
 from tests.house import BASE, RealHouse, wait_for
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes, pytest.mark.slow]
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.processes,
+    pytest.mark.slow,
+    pytest.mark.alone,  # a minute of both processors
+]
 SECONDS = float(os.environ.get("LOAD_SECONDS", "60"))
 VIEWERS = 4
 
@@ -42,11 +47,12 @@ class Viewers:
         self._lock = threading.Lock()
         self._threads = [threading.Thread(target=self._run) for _ in range(VIEWERS)]
 
-    def start(self) -> None:
+    def __enter__(self) -> "Viewers":
         for thread in self._threads:
             thread.start()
+        return self
 
-    def stop(self) -> None:
+    def __exit__(self, *raised: object) -> None:
         self.over.set()
         for thread in self._threads:
             thread.join(60)
@@ -103,20 +109,18 @@ def scene(house: RealHouse, monkeypatch: pytest.MonkeyPatch, settings: Any, yard
 @pytest.mark.timeout(SECONDS + 120)
 def test_two_who_write_at_once(scene: Scene, house: RealHouse, alice: User, caplog: pytest.LogCaptureFixture) -> None:
     wait_for(lambda: house_answers(house), 30, "the web process")
-    viewers = Viewers(house.port, house.manage("addtoken", "alice", "load"))
-    viewers.start()
-    told, began = 0, time.monotonic()
-    while (now := time.monotonic() - began) < SECONDS:
-        at, uid = time.time() - 5, f"{told:08x}"
-        scene.report(opened(scene.child, uid, at), seen(scene.child, uid, at))
-        scene.report(seen(scene.child, uid, at, ended_at=at + 1), closed(uid, at, 1.0))
-        told += 1
-        scene.acknowledged()
-        assert scene.sender.overflow == 0
-        # Offline: viewers get an answer at once.
-        scene.sender.state({"state": "offline", "reason": "NO_SIGNAL", "orders": 1, "fps": now})
-        time.sleep(0.05)
-    viewers.stop()
+    with Viewers(house.port, house.manage("addtoken", "alice", "load")) as viewers:
+        told, began = 0, time.monotonic()
+        while (now := time.monotonic() - began) < SECONDS:
+            at, uid = time.time() - 5, f"{told:08x}"
+            scene.report(opened(scene.child, uid, at), seen(scene.child, uid, at))
+            scene.report(seen(scene.child, uid, at, ended_at=at + 1), closed(uid, at, 1.0))
+            told += 1
+            scene.acknowledged()
+            assert scene.sender.overflow == 0
+            # Offline: viewers get an answer at once.
+            scene.sender.state({"state": "offline", "reason": "NO_SIGNAL", "orders": 1, "fps": now})
+            time.sleep(0.05)
     wait_for(scene.acknowledged, 30, "the last acknowledgements")
     wait_for(lambda: not ViewingSession.objects.filter(ended_at=None).exists(), 30, "the end of the viewings")
     print(f"{4 * told} reports, {viewers.opened} viewings in {SECONDS:.0f} s; slowest answer {viewers.slowest:.2f} s")

@@ -97,14 +97,18 @@ def test_killed_while_pictures_come(house: RealHouse) -> None:
     threads = [threading.Thread(target=sender) for _ in range(3)]
     for thread in threads:
         thread.start()
-    time.sleep(0.5)
-    (pid,) = house.pids("camera.process")
-    os.kill(pid, signal.SIGKILL)
-    killed = time.monotonic()
-    wait_for(lambda: any(one[2]["ok"] and one[0] > killed + 0.3 for one in answers), 10, "pictures to be taken again")
-    over.set()
-    for thread in threads:
-        thread.join()
+    try:
+        time.sleep(0.5)
+        (pid,) = house.pids("camera.process")
+        os.kill(pid, signal.SIGKILL)
+        killed = time.monotonic()
+        wait_for(
+            lambda: any(one[2]["ok"] and one[0] > killed + 0.3 for one in answers), 10, "pictures to be taken again"
+        )
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join()
     refused = [answer for _, _, answer in answers if not answer["ok"]]
     assert refused and {answer["code"] for answer in refused} <= {"camera_down", "busy"}
     assert "camera_down" in {answer["code"] for answer in refused}

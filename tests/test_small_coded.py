@@ -15,7 +15,8 @@ from camera.video.decode import Decoder
 from camera.video.encode import JpegEncoder
 from tests.motion_scenes import Yard, coloured
 from tests.peers import clips
-from tests.test_small_process import FPS, GLANCE, SMALL, START, Count, Process, Sent, done, times, work
+from tests.small_kit import FPS, GLANCE, SMALL, START, Count, Process, Sent, done, times
+from tests.test_small_process import work
 
 __all__ = ["work"]
 SIZE = (960, 540)

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
-import zmq.asyncio
+import zmq
 from django.conf import settings
 from django.db import DatabaseError, connections
 
@@ -33,7 +33,7 @@ LIVE_SECONDS = 2.0
 # States come about once a second: a rate that is no longer reached is forgotten within a few minutes.
 FADE = 0.98
 LOOK_EVERY = 0.5
-POLICY_EVERY = 2.0
+POLICY_EVERY = 4.0
 
 
 def read_viewer_fps() -> float:
@@ -76,7 +76,7 @@ class Hub:
             return
         self._loop, self._feeds, self._policy_bell, self.closing = loop, {}, Bell(), False
         self._started = time.monotonic()
-        context = zmq.asyncio.Context()
+        context: zmq.Context[Any] = zmq.Context()
         self._subscriber = bus.MediaSubscriber(context, self._endpoint)
         for name in (f"{bus.STATE}:".encode(), bus.topic(bus.ENGINE), f"{EVENT}:".encode()):
             self._subscriber.subscribe(name)
@@ -164,7 +164,7 @@ class Hub:
         state = self.state(camera)
         return state.state == StateName.ONLINE or captured_at >= state.since
 
-    async def _read(self, context: zmq.asyncio.Context, subscriber: bus.MediaSubscriber) -> None:
+    async def _read(self, context: zmq.Context[Any], subscriber: bus.MediaSubscriber) -> None:
         try:
             while True:
                 await self._read_once(subscriber)

@@ -24,7 +24,7 @@ class PatientProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
-        self._extensions = {EXTENSION: Wire(transport)}
+        self._extensions: Any = {EXTENSION: Wire(transport)}
         self._await_head()
 
     def data_received(self, data: bytes) -> None:
