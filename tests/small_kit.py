@@ -1,4 +1,4 @@
-"""What the tests of small pictures share: the camera process round them, without threads, and a count of what is done."""
+"""What the tests of small pictures share: the camera process round them, without threads, and a count of the work."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

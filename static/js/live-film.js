@@ -8,8 +8,8 @@ const Source = globalThis.MediaSource ?? globalThis.ManagedMediaSource;
 // there; with sound less so, since a buffer that runs dry is heard.
 const JUMP = 1;
 const EDGE = 0.02;
-const RATES = [[0.6, 1.5], [0.25, 1.25], [0.12, 1.1], [0.06, 1.03]];
-const RATES_HEARD = [[0.6, 1.2], [0.35, 1.08], [0.2, 1.03]];
+const RATES = [[0.5, 1.5], [0.2, 1.25], [0.06, 1.1], [0.015, 1.05]];
+const RATES_HEARD = [[0.5, 1.2], [0.3, 1.08], [0.15, 1.03]];
 // What lies so far back is removed once it is that much further. Seconds.
 const KEEP = 2, REMOVE_FROM = 10;
 // A film that has its first piece and shows nothing in this time does not work here. Milliseconds.
@@ -29,7 +29,11 @@ export function plays(mime) { return Boolean(Source?.isTypeSupported(mime)); }
 class Times {
   #film = new Float64Array(TIMES).fill(NaN); #captured = new Float64Array(TIMES); #next = 0;
 
+  /** When the newest picture is to be shown. */
+  newest = NaN;
+
   add(film, captured) {
+    this.newest = Math.max(this.newest || 0, film);
     this.#film[this.#next] = film;
     this.#captured[this.#next] = captured;
     this.#next = (this.#next + 1) % TIMES;
@@ -176,7 +180,8 @@ export class Film {
     const { buffered, currentTime } = video;
     if (!buffered.length) return;
     const begin = buffered.start(buffered.length - 1), end = buffered.end(buffered.length - 1);
-    const lag = end - currentTime;
+    // Behind the newest picture's beginning: how long it stays, nobody knows.
+    const lag = Math.min(this.#times.newest, end) - currentTime;
     if (lag > this.#jumpAt || currentTime < begin) {
       if (!video.seeking || currentTime < begin) {
         this.#jumped = performance.now();
