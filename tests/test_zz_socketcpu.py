@@ -44,7 +44,7 @@ def voice_proc(mode, camera, cmd):
             n+=1; sent.value=n
             time.sleep(max(0,due-time.monotonic()))
 paused=mp.Value('q',0); q_got=mp.Value("q",0); sent=mp.Value("q",0)
-@pytest.mark.parametrize("mode",["jpeg"])
+@pytest.mark.parametrize("mode",["jpeg","mp4"])
 def test_cpu(mode, yard, alice, transactional_db):
     SiteSettings.objects.update_or_create(pk=1, defaults={"viewer_fps": 60})
     ctx=mp.get_context("fork"); over=ctx.Event()
@@ -55,25 +55,19 @@ def test_cpu(mode, yard, alice, transactional_db):
     with Web() as web:
         wait_for(lambda: hub_module.current_hub().state(yard.pk).state=="online",5)
         cookie=cookie_of(alice)
-        for rnd in range(12):
+        for rnd in range(3):
             for way in ("wire","channels"):
                 main_sockets.line_of = orig if way=="wire" else (lambda scope: Line(None))
                 q=ctx.Queue(); stop=ctx.Event()
                 cp=ctx.Process(target=clients,args=(web.port,cookie,{"camera":"yard","as":mode},q,stop),daemon=True); cp.start()
-                q.get(timeout=60); time.sleep(1.0)
+                q.get(timeout=60); time.sleep(1.5)
                 c0=sum(me.cpu_times()[:2]); g0=q_got.value; t0=time.time()
-                time.sleep(1.5)
+                time.sleep(3)
                 c1=sum(me.cpu_times()[:2]); g1=q_got.value; el=time.time()-t0
                 frames=(g1-g0)/(size+14)
-                if frames==0:
-                    h=hub_module.current_hub()
-                    f=h._feeds
-                    print("STUCK", way, rnd, h.state(yard.pk), h.engine_up(), {k:(v.viewers, v.newest and time.time()-v.newest.frame.captured_at) for k,v in f.items()}, sent.value, h.garbage, flush=True)
-                    time.sleep(3); print("later", q_got.value-g1, sent.value, {k:(v.viewers, v.newest and time.time()-v.newest.frame.captured_at) for k,v in f.items()}, cp.is_alive(), flush=True)
-                    raise SystemExit
                 res[way].append((c1-c0)/frames*1e6)
                 print(mode,way,"us/frame",round(res[way][-1],1),"fps/viewer",round(frames/el/N,1),flush=True)
-                paused.value=1; time.sleep(.5); c0=sum(me.cpu_times()[:2]); time.sleep(.1); 0 and print("   idle us/s/viewer", round((sum(me.cpu_times()[:2])-c0)/4/N*1e6), flush=True); paused.value=0
+                paused.value=1; time.sleep(3); c0=sum(me.cpu_times()[:2]); time.sleep(.1); 0 and print("   idle us/s/viewer", round((sum(me.cpu_times()[:2])-c0)/4/N*1e6), flush=True); paused.value=0
                 stop.set(); cp.join(5); time.sleep(.5)
     over.set(); vp.join(5)
     import statistics as st
