@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks import meter
+from benchmarks import figures, meter
 from benchmarks.children import Children, FailedError, cores
 from benchmarks.scene import jpegs, write_film, write_jpegs
 from benchmarks.servers import Running, Source
@@ -103,6 +103,8 @@ class Bench:
         told: Row = {"load": round(window.single([process.pid]), 3)}
         if server.role:
             told["roles"] = roles(window, server.role)
+        if row["troubles"] and server.log:
+            self.say("its log ends: " + " / ".join(server.log.read_text().splitlines()[-4:]))
         return _row(viewers, row, window, held) | told
 
     @staticmethod
@@ -117,15 +119,11 @@ class Bench:
             row = measure(viewers)
             rows.append(row)
             self.say(f"{name}: {line(row)}")
-            if _is_too_many(row):
+            late = row["viewers"] >= _MANY and row["fps"] < _LEAST_PART * FPS
+            if late or figures.broken(row):
                 self.say(f"{name}: no more viewers are tried")
                 break
         return rows
-
-
-def _is_too_many(row: Row) -> bool:
-    late = row["viewers"] >= _MANY and row["fps"] < _LEAST_PART * FPS
-    return bool(late or sum(row["troubles"].values()) > row["viewers"] // 10)
 
 
 def _row(viewers: int, seen: Row, window: meter.Window, held: meter.Memory) -> Row:

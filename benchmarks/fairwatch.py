@@ -21,6 +21,7 @@ class FairwatchHouse:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self.log = folder / "log.txt"
         self.port = free_port()
         self.token = ""
         self.slugs: list[str] = []
@@ -74,13 +75,12 @@ class FairwatchHouse:
 
     def start(self, children: Children, cpus: set[int] | None) -> subprocess.Popen[bytes]:
         """Serve, and wait until every camera is there. Raises FailedError."""
-        log = self._folder / "log.txt"
         command = [sys.executable, "manage.py", "serve", "--bind", f"127.0.0.1:{self.port}"]
-        served = children.start(command, cpus, log=log, env=self.environment())
+        served = children.start(command, cpus, log=self.log, env=self.environment())
         try:
             wait_for(self._is_ready, 60, "every camera of the house")
         except FailedError as error:
-            raise FailedError(f"{error}: {log.read_text()[-400:]}") from None
+            raise FailedError(f"{error}: {self.log.read_text()[-400:]}") from None
         return served
 
     def _is_ready(self) -> bool:

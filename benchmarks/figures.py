@@ -20,8 +20,24 @@ def names_of(rounds: Sequence[Round]) -> list[str]:
 
 
 def row_of(one: Round, name: str, viewers: int) -> Row | None:
-    """What that server's window with so many viewers gave in one round, if there was one."""
-    return next((row for row in one.get(name, []) if row["viewers"] == viewers), None)
+    """What that server's window with so many viewers gave in one round, if there was one that is not broken."""
+    return next((row for row in one.get(name, []) if row["viewers"] == viewers and not broken(row)), None)
+
+
+def broken(row: Row) -> bool:
+    """Whether more than one viewer in ten was not let in or was thrown out: its figures mean nothing."""
+    return bool(sum(row["troubles"].values()) > row["viewers"] // 10)
+
+
+def troubles(rounds: Sequence[Round]) -> dict[tuple[str, int], list[str]]:
+    """What went wrong in windows that are broken, by server and number of viewers."""
+    found: dict[tuple[str, int], list[str]] = {}
+    for one in rounds:
+        for name, rows in one.items():
+            for row in filter(broken, rows):
+                words = ", ".join(f"{count} × {trouble}" for trouble, count in row["troubles"].items())
+                found.setdefault((name, row["viewers"]), []).append(words)
+    return found
 
 
 def value(row: Row | None, path: str) -> float | None:

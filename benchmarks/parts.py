@@ -108,7 +108,7 @@ def _house(bench: Bench, cameras: Mapping[str, str]) -> Iterator[tuple[Fairwatch
         house.prepare(cameras)
         served = house.start(children, bench.server_cpus)
         time.sleep(1.5)
-        yield house, Running(served.pid, house.stream(house.slugs[0]), house.headers, role)
+        yield house, Running(served.pid, house.stream(house.slugs[0]), house.headers, role, house.log)
 
 
 # Nobody watches

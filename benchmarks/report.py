@@ -93,6 +93,17 @@ def _columns(rounds: list[figures.Round], names: Sequence[str], path: str) -> li
     return table(["Viewers", *map(str, viewers)], rows)
 
 
+def _troubles(rounds: list[figures.Round]) -> list[str]:
+    """Windows without figures, and why."""
+    found = figures.troubles(rounds)
+    lines = [f"- {WORDS[name]}, {viewers} viewers: {'; '.join(words)}" for (name, viewers), words in found.items()]
+    return (
+        ["More than one viewer in ten was not let in or thrown out, so there is no figure:", "", *lines, ""]
+        if lines
+        else []
+    )
+
+
 def _mjpeg(part: Found) -> list[str]:
     rounds, names = part["rounds"], figures.names_of(part["rounds"])
     lines = ["## MJPEG, one camera and many viewers", ""]
@@ -103,6 +114,7 @@ def _mjpeg(part: Found) -> list[str]:
         "detection, stills and recording are off. motion always detects. The floor hands bytes on and nothing else.",
         "A server that gives fifty or more viewers less than half of the pictures is not asked for more viewers.",
         "",
+        *_troubles(rounds),
         "CPU of the server for each picture delivered, µs:",
         "",
         *_columns(rounds, names, "us"),
@@ -184,6 +196,7 @@ def _film(part: Found) -> list[str]:
         "Viewers of `/ws/live/`, one tile each: an H.264 camera as MP4 (a file of 2 Mbit/s played as a camera, key",
         "frames every 2 s) and the MJPEG camera as JPEG. Ages are from the capture time the house tells.",
         "",
+        *_troubles(rounds),
         "CPU of the house for each picture delivered, µs:",
         "",
         *_columns(rounds, names, "us"),
@@ -249,13 +262,16 @@ def _spread(part: Found) -> list[str]:
 
 
 def _deaf(part: Found) -> list[str]:
-    words = {"reading": f"{part['reading']}", "deaf": f"{part['reading']}, and {part['deaf']} that never read"}
+    kinds = {"reading": f"{part['reading']}", "deaf": f"{part['reading']}, and {part['deaf']} that never read"}
     rows = []
-    for name, told in words.items():
+    for name, told in kinds.items():
         paths = ("us", "fps", "age_ms.median", "pss_mb")
         values = [shown(figures.middle(figures.value(one[name], path) for one in part["rounds"])) for path in paths]
         dropped = figures.middle(one[name]["deaf_dropped"] for one in part["rounds"])
-        rows.append([told, *values, f"{dropped or 0:.0f}"])
+        thrown_out = figures.troubles([{name: [one[name]]} for one in part["rounds"]]).values()
+        rows.append(
+            [" ".join([told, *(f"({'; '.join(words)})" for words in thrown_out)]), *values, f"{dropped or 0:.0f}"]
+        )
     return [
         "## Viewers that never read",
         "",

@@ -35,6 +35,7 @@ class Running:
     stream: str
     headers: list[str] = field(default_factory=list)
     role: Callable[[list[str]], str] | None = None
+    log: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,7 @@ def _fairwatch(children: Children, cpus: set[int], source: Source, folder: Path)
     house = FairwatchHouse(folder)
     house.prepare({"Yard": source.url})
     process = house.start(children, cpus)
-    return Running(process.pid, house.stream("yard"), house.headers, role)
+    return Running(process.pid, house.stream("yard"), house.headers, role, house.log)
 
 
 def _ours(module: str, *more: str) -> Callable[[Children, set[int], Source, Path], Running]:

@@ -101,6 +101,16 @@ def test_the_page_has_what_the_run_found_and_nothing_else(tmp_path: Path) -> Non
     assert ("images/performance.png" in page) == (len(written) == 3) == bool(find_spec("matplotlib"))
 
 
+def test_windows_in_which_viewers_were_thrown_out_have_no_figure() -> None:
+    told = found()
+    told["mjpeg"]["rounds"][0]["fairwatch"][1]["troubles"] = {"closed by the server": 21}
+    told["mjpeg"]["rounds"][0]["motion"][1]["troubles"] = {"closed by the server": 20}
+    page = report.text(told, "")
+    assert "- Fairwatch, 200 viewers: 21 × closed by the server" in page
+    assert "motion, 200 viewers:" not in page
+    assert "| motion | 0.40 (0.40–0.40) | 0.30 |" in page
+
+
 def test_a_disturbed_run_says_so() -> None:
     assert "**These figures are disturbed**" in report.text(found(others=0.4), "")
 
