@@ -78,7 +78,7 @@ class FairwatchHouse:
         command = [sys.executable, "manage.py", "serve", "--bind", f"127.0.0.1:{self.port}"]
         served = children.start(command, cpus, log=self.log, env=self.environment())
         try:
-            wait_for(self._is_ready, 60, "every camera of the house")
+            wait_for(self._is_ready, 120, "every camera of the house")
         except FailedError as error:
             raise FailedError(f"{error}: {self.log.read_text()[-400:]}") from None
         return served

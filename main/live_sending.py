@@ -56,6 +56,8 @@ class LiveSending:
         self._every = LOOK_EVERY if line.direct else LOOK_EVERY_INDIRECT
         self._again = SOON
         self._announcing = asyncio.Lock()
+        # Tiles whose pictures the line did not take, the one that has waited longest first: it goes before all others.
+        self._held: dict[Tile, None] = {}
 
     def wake(self) -> None:
         """Have everything looked at in the next turn."""
@@ -84,6 +86,7 @@ class LiveSending:
 
     def drop(self, slug: str) -> None:
         tile = self.tiles.pop(slug)
+        self._held.pop(tile, None)
         tile.leave()
         self._watchers.detach(tile.watch)
 
@@ -139,10 +142,9 @@ class LiveSending:
             self._has_news, self._look_at = False, now + self._every
             await self._look(now)
         else:
-            for tile in [tile for tile in self.tiles.values() if tile.flow.waits]:
-                self._write(tile)
+            self._write_held()
         pause = max(0.0, self._look_at - time.monotonic())
-        if self._line.direct and any(tile.flow.waits for tile in self.tiles.values()):
+        if self._held:
             pause = min(pause, self._again)
             self._again = min(LATER, 2 * self._again)
         await self._bell.wait(pause)
@@ -154,6 +156,7 @@ class LiveSending:
             await self._tell({"error": error})
         if [tile for tile in self.tiles.values() if tile.announced and self._adapt(tile, tile.form, now)]:
             await self.announce()
+        self._write_held()
         for tile in list(self.tiles.values()):
             if self._may_send(tile):
                 watching = self._watchers.watching(tile.camera)
@@ -181,17 +184,23 @@ class LiveSending:
         if not self._line.direct:
             self.wake()
             return
-        self._write(tile)
+        self._held.setdefault(tile)
+        self._write_held()
         flow = tile.flow
         if flow.waits and self._again == SOON:
             self._bell.ring()
         if flow.outdated or not flow.moved:
             self.wake()
 
+    def _write_held(self) -> None:
+        for tile in list(self._held):
+            self._write(tile)
+
     def _write(self, tile: Tile) -> None:
         line, flow = self._line, tile.flow
         if line.over or not self._may_send(tile):
             flow.waits = False
+            self._held.pop(tile, None)
             return
         now = time.monotonic()
         line.look(now)
@@ -202,3 +211,7 @@ class LiveSending:
             self._again = SOON
             tile.watch.sent(len(message.data))
         flow.moved = moved or flow.moved
+        if flow.waits:
+            self._held.setdefault(tile)
+        else:
+            self._held.pop(tile, None)

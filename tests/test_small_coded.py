@@ -37,7 +37,13 @@ def yard(*parts: tuple[float, bool]) -> list[clips.Picture]:
     return made
 
 
-CALM = coded(yard((8, False)))
+CALM: list[tuple[bytes, bool, int]] = []
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _calm() -> None:
+    """Made by the worker that needs it, and not by each that only looks what tests there are."""
+    CALM[:] = coded(yard((8, False)))
 
 
 @pytest.fixture

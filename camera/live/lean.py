@@ -17,8 +17,9 @@ from camera.live import mjpeg
 from camera.live.feed import OPENING, Bell, Feed, Picture
 from camera.live.hub import Hub
 
-# What waits in the kernel and has not been sent: a viewer with a slow line is late by so much and one picture. Bytes.
-UNSENT = 131_072
+# What may wait in the kernel and not be sent. One who did not take a whole picture once gets the lower limit: a viewer
+# with a slow line is late by so much and one picture. Bytes.
+UNSENT, UNSENT_SLOW = 131_072, 16_384
 # How long the first bytes of the reply may take to leave the server's own buffer. Seconds.
 TAKING_OVER = 5.0
 COUNT_EVERY = 1.0
@@ -80,16 +81,21 @@ async def _taken(wire: Wire) -> socket.socket | None:
 class OneViewer:
     """One socket. `rest`: what it has not taken of the picture it was given; `over`: it gets no more."""
 
-    __slots__ = ("behind", "bell", "lost", "missed", "over", "rest", "send", "sent", "sock", "viewer")
+    __slots__ = ("behind", "bell", "lost", "missed", "over", "rest", "send", "sent", "slow", "sock", "viewer")
 
     def __init__(self, sock: socket.socket, viewer: mjpeg.Viewer, bell: Bell) -> None:
         self.sock, self.viewer, self.bell = sock, viewer, bell
         self.send = sock.send
         self.rest: memoryview | None = None
         # Waits for room in its socket, and whether something has come meanwhile.
-        self.behind = self.missed = False
+        self.behind = self.missed = self.slow = False
         self.sent = 0
+        self.hold(UNSENT)
         self.over = self.lost = False
+
+    def hold(self, size: int) -> None:
+        """From now on the kernel takes more while less than `size` bytes wait."""
+        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, size)
 
     def count(self) -> None:
         """Tell the viewer what was sent since the last time."""
@@ -138,7 +144,6 @@ class Fan:
     def joined(self, sock: socket.socket, viewer: mjpeg.Viewer, bell: Bell) -> Iterator[OneViewer]:
         """Write to `sock` from now on; it is closed at the end."""
         one = OneViewer(sock, viewer, bell)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT)
         self._viewers[one] = None
         if self._task is None or self._task.done():
             self._task = self._loop.create_task(self._run(), name=f"fan-{self._feed.camera}")
@@ -188,6 +193,9 @@ class Fan:
         """It has taken so much of the newest picture, and the rest has to follow; one not begun need not be sent."""
         one.rest = memoryview(self._chunk)[taken:] if taken else None
         one.behind, one.missed = True, not taken
+        if not one.slow:
+            one.slow = True
+            one.hold(UNSENT_SLOW)
         self._loop.add_writer(one.sock.fileno(), self._writable, one)
 
     def _writable(self, one: OneViewer) -> None:

@@ -1,0 +1,45 @@
+"""MJPEG over a thin line: few pictures, none of them late."""
+
+import http.client
+import time
+from threading import Thread
+
+import pytest
+
+from accounts.models import ApiToken, User
+from camera.models import Camera, Grant
+from tests.house import wait_for
+from tests.live_house import Voice, Web, read_part
+from tests.throttle import ThinLine
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
+# Bytes a second, and bytes of one picture: two a second pass.
+RATE, SIZE = 125_000.0, 60_000
+SECONDS = 8.0
+
+
+def test_a_thin_line_gets_pictures_that_are_not_late(yard: Camera, bob: User, bob_watches: Grant) -> None:
+    told = {"Authorization": f"Bearer {ApiToken.objects.issue(bob, 'tv')[1]}"}
+    with Voice() as voice, Web() as web, ThinLine(web.port, RATE) as line:
+        voice.online(yard.pk, codec="mjpeg", fps=15.0)
+        client = http.client.HTTPConnection("127.0.0.1", line.port, timeout=12)
+        client.request("GET", "/live/yard/stream.mjpg", headers=told)
+        reply = client.getresponse()
+        wait_for(lambda: voice.watched(yard.pk), 5, "the subscription")
+        until = time.monotonic() + SECONDS
+
+        def shoot() -> None:
+            while time.monotonic() < until + 1:
+                voice.frame(yard.pk, bytes(SIZE))
+                time.sleep(1 / 15)
+
+        Thread(target=shoot, daemon=True).start()
+        delays = []
+        while time.monotonic() < until:
+            head, _ = read_part(reply)
+            if "X-Timestamp" in head:
+                delays.append(time.time() - float(head["X-Timestamp"]))
+        client.close()
+    # A picture alone takes half a second.
+    assert max(delays) <= 1.2
+    assert len(delays) >= 0.7 * SECONDS * RATE / SIZE
