@@ -87,8 +87,8 @@ class Bench:
         seconds = seconds or self.plan.seconds
         log = self.folder / "viewers.txt"
         headers = [word for header in server.headers for word in ("--header", header)]
-        told = ["-n", str(viewers), "--seconds", str(seconds), *headers]
-        process = self.children.start([sys.executable, "-m", *crowd, *told], self.load_cpus, log=log, reads=True)
+        asked = ["-n", str(viewers), "--seconds", str(seconds), *headers]
+        process = self.children.start([sys.executable, "-m", *crowd, *asked], self.load_cpus, log=log, reads=True)
         try:
             assert process.stdout
             self._expect(process.stdout.readline(), b"BEGIN\n", log)
@@ -97,7 +97,7 @@ class Bench:
             held = meter.memory(meter.read().tree([server.pid]))
             self._expect(process.stdout.readline(), b"END\n", log)
             window.close()
-            row = json.loads(process.stdout.readline())
+            row: Row = json.loads(process.stdout.readline())
         finally:
             self.children.end([process])
         told: Row = {"load": round(window.single([process.pid]), 3)}

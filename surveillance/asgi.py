@@ -1,5 +1,7 @@
 """The web process's application: body limit, pushed pictures, static files, Django, WebSockets, and the live hub."""
 
+import asyncio
+import contextlib
 import os
 from typing import Any
 
@@ -30,6 +32,11 @@ signals.request_started.disconnect(reset_queries)
 signals.request_started.disconnect(close_old_connections)
 
 
+# Opening one of these is a matter of milliseconds: a look at who it is, and two rows.
+STREAMS = ("/stream.mjpg", "/stream")
+STREAMS_AT_ONCE = 4
+
+
 class HouseHandler(ASGIHandler):
     """Django's handler, but a request's thread and database connection are given back before its reply is sent.
 
@@ -40,11 +47,26 @@ class HouseHandler(ASGIHandler):
         await self.handle(scope, receive, send)
 
     async def run_get_response(self, request: HttpRequest) -> HttpResponseBase:
-        async with ThreadSensitiveContext():
+        async with _turn(request.path), ThreadSensitiveContext():
             try:
                 return await super().run_get_response(request)
             finally:
                 await sync_to_async(connections.close_all)()
+
+
+_turns: tuple[asyncio.AbstractEventLoop, asyncio.Semaphore] | None = None
+
+
+def _turn(path: str) -> contextlib.AbstractAsyncContextManager[object]:
+    """A few at a time, of streams alone: hundreds that open at once, each in a thread of its own, would take all of the
+    interpreter from pages and pictures. Everybody else comes at once: some requests wait for what others bring."""
+    global _turns  # noqa: PLW0603 (of the process, and of the event loop it is asked in)
+    if not path.endswith(STREAMS):
+        return contextlib.nullcontext()
+    loop = asyncio.get_running_loop()
+    if _turns is None or _turns[0] is not loop:
+        _turns = loop, asyncio.Semaphore(STREAMS_AT_ONCE)
+    return _turns[1]
 
 
 def _with_static_files(app: Application) -> Application:

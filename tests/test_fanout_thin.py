@@ -40,6 +40,6 @@ def test_a_thin_line_gets_pictures_that_are_not_late(yard: Camera, bob: User, bo
             if "X-Timestamp" in head:
                 delays.append(time.time() - float(head["X-Timestamp"]))
         client.close()
-    # A picture alone takes half a second.
-    assert max(delays) <= 1.2
+    # A picture alone takes half a second. The first ones come before the line has shown what it takes.
+    assert max(delays) <= 2.0 and max(delays[4:]) <= 1.0
     assert len(delays) >= 0.7 * SECONDS * RATE / SIZE

@@ -37,6 +37,13 @@ TRUE_WITHIN = 0.030
 # (say so by FAIRWATCH_TEST_QUIET=1), and on one that runs other tests meanwhile. Seconds.
 MEDIAN, MOST = (0.060, 0.150) if os.environ.get("FAIRWATCH_TEST_QUIET") else (0.200, 1.0)
 LEAST_FRAMES, WINDOW = 50, 5
+# What the page says of the delay, and the number it stands for, in seconds.
+WORDS = """slug => {
+    const tile = liveTiles.get(slug);
+    tile.tell();
+    const words = document.querySelector('[data-delay]').textContent;
+    return words.includes(' ms,') ? [words, tile.delay().median] : null;
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -100,8 +107,10 @@ def windows(page: Page, slug: str) -> list[dict[str, Any]]:
     for _ in range(2):
         page.wait_for_timeout((WINDOW + 1) * 1000)
         found.append(page.evaluate("([s, w]) => clockBar.lately(liveTiles.get(s), w)", [slug, WINDOW]))
-    told = int(page.locator("[data-delay]").inner_text().split()[0]) / 1000
-    assert abs(told - page.evaluate("s => liveTiles.get(s).delay().median", slug)) <= 0.02, "the words are that number"
+    # A machine that is very busy may show a picture too old to be called live just now.
+    told = wait_for(lambda: page.evaluate(WORDS, slug), 15, "a delay in words")
+    words, shown = told  # type: ignore[misc]
+    assert abs(int(words.split()[0]) / 1000 - shown) <= 0.01, "the words are that number"
     return found
 
 
