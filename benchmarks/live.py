@@ -82,7 +82,7 @@ def command() -> str:
 def main() -> None:
     plan, out = plan_and_folder()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
-    folder = Path(tempfile.mkdtemp(prefix="bench-"))
+    folder = Path(tempfile.mkdtemp(prefix="fairwatch-bench-"))
     bench = Bench(plan, folder)
     try:
         found = {name: part(bench, name) for name in PARTS if name in plan.parts}

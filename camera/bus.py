@@ -32,6 +32,8 @@ AT_ONCE = 200
 MEDIA_AT_ONCE = 600
 # From this size on passing on what is there is cheaper than a copy, for all it takes to hear when it may go. Bytes.
 LARGE = 262_144
+# Of MEDIA. A batch of the most pieces (camera/films.py) has a tenth of it; to read 50 MB would hold up everybody.
+LONGEST_HEADER = 1024 * 1024
 # As numbers: pyzmq's own names are enumerations, which cost more than what is asked.
 _EVENTS, _POLLIN = int(zmq.EVENTS), int(zmq.POLLIN)
 STATE = "state"
@@ -59,7 +61,7 @@ def decode(raw: bytes) -> dict[str, Any] | None:
     """The header, or None when it is not a JSON object."""
     try:
         value = json.loads(raw)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
 
@@ -196,7 +198,8 @@ class MediaSubscriber:
         while number < MEDIA_AT_ONCE and _waits(self.socket):
             number += 1
             parts = self.socket.recv_multipart(zmq.NOBLOCK)
-            if len(parts) == 3 and (header := decode(parts[1])) is not None:
+            fits = len(parts) == 3 and len(parts[1]) <= LONGEST_HEADER
+            if fits and (header := decode(parts[1])) is not None:
                 which = (parts[0], number if parts[0].startswith(_FILMS) else -1)
                 newest.pop(which, None)
                 newest[which] = (header, parts[2])

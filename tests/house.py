@@ -1,6 +1,7 @@
 """A whole real house for tests: `manage.py serve` in folders of its own, on a free port of loopback."""
 
 import atexit
+import ctypes
 import http.client
 import json
 import os
@@ -40,6 +41,15 @@ def free_port() -> int:
             except OSError:
                 continue
             return port
+
+
+LIBC = ctypes.CDLL(None)
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
+
+
+def end_with_parent() -> None:
+    """In the new process: it is told to stop when the tests are killed. Else their houses would go on for ever."""
+    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 @cache
@@ -126,10 +136,13 @@ class RealHouse:
                 stdout=log,
                 stderr=log,
                 stdin=subprocess.DEVNULL,
+                preexec_fn=end_with_parent,  # noqa: PLW1509 (one call of the kernel, which waits for nobody)
             )
         try:
             wait_for(self.healthy, 30, "the house to be healthy")
         except AssertionError as error:
+            # The fixture that was starting it will not: it has nothing to give back yet.
+            self.stop()
             raise AssertionError(f"{error}; it said:\n{self.last_words(100)}") from None
 
     def healthy(self) -> bool:

@@ -146,10 +146,11 @@ def test_too_many_reports_are_counted_not_hidden(context: zmq.Context[Any], ends
 def test_garbage_is_dropped_and_counted(context: zmq.Context[Any], ends: bus.Endpoints) -> None:
     router = bus.Router(context, ends.commands)
     peer = bus.connect(context, zmq.DEALER, ends.commands, 10, b"odd")
-    for parts in ([b"\x80\x04pickle"], [b"[]", b""], [b"{", b"", b"", b"x"], [b'{"ok":1}', b"p"]):
+    deep = [b"[" * 100_000, b""]
+    for parts in ([b"\x80\x04pickle"], [b"[]", b""], [b"{", b"", b"", b"x"], deep, [b'{"ok":1}', b"p"]):
         peer.send_multipart(parts)
     seen: list[dict[str, Any]] = []
-    wait_for(lambda: seen.extend(h for _, h, _ in router.receive()) or router.garbage == 3 and seen, 5, "the messages")
+    wait_for(lambda: seen.extend(h for _, h, _ in router.receive()) or router.garbage == 4 and seen, 5, "the messages")
     assert seen == [{"ok": 1}]
     peer.close()
     router.close()

@@ -84,7 +84,8 @@ async def test_neither_a_flood_nor_garbage_holds_up_what_follows(line: Line) -> 
 
     beating = asyncio.create_task(beat())
     for number in range(5 * bus.MEDIA_AT_ONCE):
-        line.out.send_multipart([JPEG, (b"no json", b"[]")[number % 2], b""])
+        line.out.send_multipart([JPEG, (b"no json", b"[]", b"[" * 100_000)[number % 3], b""])
+    line.out.send_multipart([JPEG, b'{"n":"' + b"x" * bus.LONGEST_HEADER + b'"}', b""])
     line.send(JPEG, 7)
     assert await line.take() == [(JPEG, 7)]
     assert others > 3

@@ -42,15 +42,17 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealHouse]:
     house = RealHouse(tmp_path_factory.mktemp("ways"))
     with gstreamer(codec="h264", sound="aac", pattern="ball", width=640, height=360) as url:
         house.start()
-        house.manage("createsuperuser", "--noinput", DJANGO_SUPERUSER_USERNAME="alice",
-                     DJANGO_SUPERUSER_PASSWORD=PASSWORD, DJANGO_SUPERUSER_EMAIL="a@example.org")  # fmt: skip
-        house.manage("addcamera", "Yard", url, "--slug", "yard", "--record", "off")
-        house.manage("addcamera", "Garden", "pattern:", "--slug", "garden", "--record", "off")
         change = (
             "from camera.models import Camera; Camera.objects.update(detect='off'); "
             "Camera.objects.filter(slug='yard').update(audio=True); Camera.objects.all().changed()"
         )
-        house.manage("shell", "-c", change)
+        house.arrange(
+            ("adduser", "alice", "--role", "owner"),
+            ("addcamera", "Yard", url, "--slug", "yard", "--record", "off"),
+            ("addcamera", "Garden", "pattern:", "--slug", "garden", "--record", "off"),
+            ("shell", "-v", "0", "-c", change),
+            ADDUSER_PASSWORD=PASSWORD,
+        )
         yield house
         house.stop()
     print(house.log())

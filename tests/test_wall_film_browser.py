@@ -22,16 +22,17 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealHouse]:
     house = RealHouse(tmp_path_factory.mktemp("wall"))
     with gstreamer(codec="h264", sound="aac", pattern="ball", width=640, height=360) as url:
         house.start()
-        house.manage("createsuperuser", "--noinput", DJANGO_SUPERUSER_USERNAME="alice",
-                     DJANGO_SUPERUSER_PASSWORD=PASSWORD, DJANGO_SUPERUSER_EMAIL="a@example.org")  # fmt: skip
-        house.manage("addcamera", "Yard", url, "--slug", "yard", "--record", "off")
-        for slug in ("garden", "gate", "attic"):
-            house.manage("addcamera", slug.title(), "pattern:", "--slug", slug, "--record", "off")
         change = (
             "from camera.models import Camera; Camera.objects.update(detect='off'); "
             "Camera.objects.filter(slug='yard').update(audio=True); Camera.objects.all().changed()"
         )
-        house.manage("shell", "-c", change)
+        sources = {"yard": url, "garden": "pattern:", "gate": "pattern:", "attic": "pattern:"}
+        house.arrange(
+            ("adduser", "alice", "--role", "owner"),
+            *(("addcamera", slug.title(), one, "--slug", slug, "--record", "off") for slug, one in sources.items()),
+            ("shell", "-v", "0", "-c", change),
+            ADDUSER_PASSWORD=PASSWORD,
+        )
         yield house
         house.stop()
     print(house.log())

@@ -18,8 +18,9 @@ logger = logging.getLogger(__name__)
 PR_SET_PDEATHSIG = 1
 LOOK_EVERY = 0.25
 ASK_EVERY = 5.0
-# How long a child may fail to answer before it counts as hung; starting on a slow board takes a while.
-HUNG_AFTER = 20.0
+# How long a child may fail to answer before it counts as hung, and how long until its first answer: on a slow board, or
+# one that is busy, starting takes a while, and who is killed meanwhile only makes it busier.
+HUNG_AFTER, STARTING = 20.0, 120.0
 # The engine needs up to 16: 8 for its camera processes to end their files, the rest to write what became of them.
 STOP_SECONDS = 18.0
 BACKOFF = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0)
@@ -72,7 +73,8 @@ class Child:
         self.process = None
 
     def kill_if_hung(self) -> None:
-        if self.process is not None and time.monotonic() - self.answered > HUNG_AFTER:
+        patience = HUNG_AFTER if self.answered > self.started else STARTING
+        if self.process is not None and time.monotonic() - self.answered > patience:
             logger.error("%s (process %s) does not answer and is killed", self.name, self.process.pid)
             self.process.kill()
 

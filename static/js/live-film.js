@@ -147,6 +147,8 @@ export class Film {
   #updated() {
     if (!this.#buffer || this.#source.readyState !== "open") return;
     this.#keepUp();
+    // The word comes a little late: it may be busy with the next piece by now.
+    if (this.#buffer.updating) return;
     if (!this.#tidy(REMOVE_FROM)) this.#append();
   }
 
