@@ -92,7 +92,7 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         client = self.scope.get("client") or [None]
         agent = "".join(header(self.scope, b"user-agent")[:1])
         self.visitor = Visitor(actor, login, viewings.clean_address(client[0]), device_words(agent))
-        query = parse_qs(self.scope.get("query_string", b"").decode("latin-1"), max_num_fields=10)
+        query = parse_qs(self.scope.get("query_string", b"").decode("latin-1"))
         # Without a page each connection is its own.
         self.page = "".join(query.get("page", [])[:1])[: viewings.LONGEST_PAGE] or viewings.new_page_id()
         self.hub, self.watchers = await running_hub(), running_watchers()

@@ -255,6 +255,8 @@ def test_without_a_plain_wire_the_pictures_come_as_well(
         client = made("127.0.0.1", web.port, timeout=12)
         client.request("GET", "/live/yard/stream.mjpg", headers=bobs)
         reply = client.getresponse()
+        # Nobody who speaks HTTP/1.0 knows of chunks: the connection's end is the reply's.
+        assert reply.getheader("Transfer-Encoding") == (None if way == "HTTP/1.0" else "chunked")
         wait_for(lambda: voice.watched(yard.pk), 5, "the subscription")
         for number in range(5):
             voice.frame(yard.pk, DOT + bytes([number]))

@@ -59,3 +59,13 @@ def test_bodies_do_not_count(web: Web) -> None:
             piece = eager.recv(65536)
             assert piece and b" 431 " not in piece
             answers += piece
+
+
+def test_who_speaks_http_1_0_gets_whole_replies(web: Web) -> None:
+    for method, has_body in (("GET", True), ("HEAD", False)):
+        with connected(web) as old:
+            old.sendall(f"{method} /healthz HTTP/1.0\r\nHost: localhost\r\n\r\n".encode())
+            reply = b"".join(iter(lambda sock=old: sock.recv(65536), b""))  # type: ignore[misc]
+        head, _, body = reply.partition(b"\r\n\r\n")
+        assert b"content-length: " in head and b"transfer-encoding" not in head
+        assert bool(body) == has_body

@@ -323,6 +323,14 @@ def test_pages_of_other_sites_get_no_socket(origin: str, welcome: bool, web: Web
     assert refused.value.response.status_code == 403
 
 
+@pytest.mark.parametrize("query", ["?page=%00%ff&page=b", "?" + "a=1&" * 500, "?page=" + "x" * 5000, "?;=&&%"])
+def test_an_odd_query_is_no_page(query: str, web: Web, alice: User, caplog: pytest.LogCaptureFixture) -> None:
+    with web.socket(f"/ws/live/{query}", Cookie=cookie_of(alice)) as socket:
+        say(socket, {"ping": 1})
+        assert text(socket, "pong") == 1
+    assert not caplog.records
+
+
 def test_the_host_must_be_this_house(web: Web, alice: User, settings: Any) -> None:
     settings.ALLOWED_HOSTS = ["fairwatch.example"]
     with pytest.raises(InvalidStatus):

@@ -20,6 +20,9 @@ from camera.live.hub import Hub
 # What may wait in the kernel and not be sent. One who did not take a whole picture once gets the lower limit: a viewer
 # with a slow line is late by so much and one picture. Bytes.
 UNSENT, UNSENT_SLOW = 131_072, 16_384
+# The same where the server sends, with TLS: what is under way counts as well.
+UNSENT_CODED = 65_536
+LOOK_UNSENT = 0.01
 # How long the first bytes of the reply may take to leave the server's own buffer. Seconds.
 TAKING_OVER = 5.0
 COUNT_EVERY = 1.0
@@ -41,6 +44,8 @@ class Wire(Protocol):
 
     def abort(self) -> None: ...
 
+    def unsent(self) -> int: ...
+
 
 async def parts(
     hub: Hub, camera: int, viewer: mjpeg.Viewer, bell: Bell, wire: Wire | None
@@ -54,6 +59,8 @@ async def parts(
     if wire is None or sock is None:
         async for part in mjpeg.parts(hub, camera, viewer, bell):
             yield part
+            if wire is not None:
+                await _left(wire, hub, viewer)
         return
     with _fan(hub, camera).joined(sock, viewer, bell) as one:
         while not (viewer.gone or one.over):
@@ -63,6 +70,12 @@ async def parts(
     elif one.rest:
         # What follows is the end of the reply, which must not stand within a picture.
         wire.write(bytes(one.rest))
+
+
+async def _left(wire: Wire, hub: Hub, viewer: mjpeg.Viewer) -> None:
+    """Wait until most of what was given to the server has left: its own buffers hold many pictures."""
+    while wire.unsent() > UNSENT_CODED and not (viewer.gone or hub.closing):
+        await asyncio.sleep(LOOK_UNSENT)
 
 
 async def _taken(wire: Wire) -> socket.socket | None:

@@ -3,7 +3,8 @@
 import asyncio
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn._types import ASGISendCallable
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from main.serving.wire import EXTENSION, Wire
 
@@ -11,6 +12,24 @@ HEAD_SECONDS = 20.0
 # Of a head that is not complete; the parser keeps all of it in memory.
 HEAD_BYTES = 64 * 1024
 _TOO_LONG = b"HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+
+
+def _without_chunks(cycle: RequestResponseCycle) -> ASGISendCallable:
+    """What takes the place of its `send`, which would cut a reply of unknown length into chunks. Who speaks HTTP/1.0
+    knows nothing of these (RFC 9112, 6.1): the end of the connection is the end of the reply."""
+    usual, is_sized = cycle.send, False
+
+    async def send(message: Any) -> None:
+        nonlocal is_sized
+        if message["type"] == "http.response.start":
+            is_sized = any(name.lower() == b"content-length" for name, _ in message.get("headers", ()))
+            cycle.chunked_encoding = None if is_sized else False
+        elif not is_sized:
+            # As long as it turns out to be.
+            cycle.expected_content_length = len(message.get("body", b""))
+        await usual(message)
+
+    return send
 
 
 class PatientProtocol(HttpToolsProtocol):
@@ -43,6 +62,8 @@ class PatientProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._head_came()
         super().on_headers_complete()
+        if self.scope["http_version"] == "1.0" and self.cycle is not None and self.cycle.scope is self.scope:
+            self.cycle.send = _without_chunks(self.cycle)  # type: ignore[method-assign]
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._head_came()
