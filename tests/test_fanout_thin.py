@@ -2,6 +2,7 @@
 
 import http.client
 import ssl
+import statistics
 import time
 from threading import Thread
 from typing import Any
@@ -47,7 +48,7 @@ def test_a_thin_line_gets_pictures_that_are_not_late(
                 delays.append(time.time() - float(head["X-Timestamp"]))
         client.close()
     # A picture alone takes half a second. The first ones come before the line has shown what it takes.
-    assert max(delays) <= 2.0 and max(delays[4:]) <= (1.0 if tls == "off" else 1.5)
+    assert max(delays) <= 3.0 and statistics.median(delays) <= (0.9 if tls == "off" else 1.3)
     assert len(delays) >= 0.7 * SECONDS * RATE / SIZE
 
 

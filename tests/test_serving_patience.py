@@ -69,3 +69,14 @@ def test_who_speaks_http_1_0_gets_whole_replies(web: Web) -> None:
         head, _, body = reply.partition(b"\r\n\r\n")
         assert b"content-length: " in head and b"transfer-encoding" not in head
         assert bool(body) == has_body
+
+
+@pytest.mark.parametrize(("path", "more"), [("?page=" + "x" * 9000, ""), ("", "Cookie: " + "x" * 9000 + "\r\n")])
+def test_a_web_socket_with_too_long_a_head_is_refused_at_once(path: str, more: str, web: Web) -> None:
+    words = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+    words += "Sec-WebSocket-Key: MTIzNDU2Nzg5MDEyMzQ1Ng==\r\n"
+    with connected(web) as odd:
+        odd.sendall(f"GET /ws/live/{path} HTTP/1.1\r\nHost: localhost\r\n{words}{more}\r\n".encode())
+        odd.settimeout(5)
+        reply = b"".join(iter(lambda: odd.recv(65536), b""))
+    assert reply.startswith(b"HTTP/1.1 4")

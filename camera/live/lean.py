@@ -16,10 +16,12 @@ from typing import Protocol
 from camera.live import mjpeg
 from camera.live.feed import OPENING, Bell, Feed, Picture
 from camera.live.hub import Hub
+from camera.live.sheet import Sheet
 
-# What may wait in the kernel and not be sent. One who did not take a whole picture once gets the lower limit: a viewer
-# with a slow line is late by so much and one picture. Bytes.
+# What may wait in the kernel and not be sent. One who has missed a picture lately gets the lower limit: a viewer with a
+# slow line is late by so much and one picture. Bytes, seconds.
 UNSENT, UNSENT_SLOW = 131_072, 16_384
+SLOW_SECONDS = 10.0
 # The same where the server sends, with TLS: what is under way counts as well.
 UNSENT_CODED = 65_536
 LOOK_UNSENT = 0.01
@@ -74,7 +76,7 @@ async def parts(
 
 async def _left(wire: Wire, hub: Hub, viewer: mjpeg.Viewer) -> None:
     """Wait until most of what was given to the server has left: its own buffers hold many pictures."""
-    while wire.unsent() > UNSENT_CODED and not (viewer.gone or hub.closing):
+    while wire.unsent() > UNSENT_CODED and not (viewer.gone or hub.closing):  # noqa: ASYNC110 (a transport tells nobody when it is empty)
         await asyncio.sleep(LOOK_UNSENT)
 
 
@@ -92,23 +94,44 @@ async def _taken(wire: Wire) -> socket.socket | None:
 
 
 class OneViewer:
-    """One socket. `rest`: what it has not taken of the picture it was given; `over`: it gets no more."""
+    """One socket. `over`: it gets no more."""
 
-    __slots__ = ("behind", "bell", "lost", "missed", "over", "rest", "send", "sent", "slow", "sock", "viewer")
+    __slots__ = ("at", "behind", "bell", "lost", "missed", "over", "sent", "sheet", "slow_until", "sock", "viewer")
 
     def __init__(self, sock: socket.socket, viewer: mjpeg.Viewer, bell: Bell) -> None:
         self.sock, self.viewer, self.bell = sock, viewer, bell
-        self.send = sock.send
-        self.rest: memoryview | None = None
+        # The picture it has begun to take, and how far it is.
+        self.sheet: Sheet | None = None
+        self.at = 0
         # Waits for room in its socket, and whether something has come meanwhile.
-        self.behind = self.missed = self.slow = False
+        self.behind = self.missed = False
+        # Monotonic; 0 for one that keeps up.
+        self.slow_until = 0.0
         self.sent = 0
-        self.hold(UNSENT)
+        self._hold(UNSENT)
         self.over = self.lost = False
 
-    def hold(self, size: int) -> None:
+    @property
+    def rest(self) -> memoryview | None:
+        """What it has not taken of the picture it has begun to take."""
+        return memoryview(self.sheet.data)[self.at :] if self.sheet is not None else None
+
+    def _hold(self, size: int) -> None:
         """From now on the kernel takes more while less than `size` bytes wait."""
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, size)
+
+    def miss(self) -> None:
+        """A picture has come before it had taken the last one."""
+        self.missed = True
+        if not self.slow_until:
+            self._hold(UNSENT_SLOW)
+        self.slow_until = time.monotonic() + SLOW_SECONDS
+
+    def keep_up(self, now: float) -> None:
+        """Trust it again when it has not missed any for a while."""
+        if self.slow_until and now > self.slow_until and not self.behind:
+            self.slow_until = 0.0
+            self._hold(UNSENT)
 
     def count(self) -> None:
         """Tell the viewer what was sent since the last time."""
@@ -131,7 +154,7 @@ class Fan:
         self._bell = Bell()
         self._task: asyncio.Task[None] | None = None
         # What was handed out last, ready to be sent, and the picture it is: None for a placeholder.
-        self._chunk = b""
+        self._sheet: Sheet | None = None
         self._picture: Picture | None = None
         self._counted = 0.0
 
@@ -180,14 +203,14 @@ class Fan:
             self._picture, chunk = item, item.chunk()
         else:
             self._picture, chunk = None, b"%x\r\n%b\r\n" % (len(item), item)
-        self._chunk = chunk
-        size = len(chunk)
+        self._sheet = sheet = Sheet(chunk, len(self._viewers))
+        send, size = sheet.send, sheet.size
         for one in self._viewers:
             if one.behind:
-                one.missed = True
+                one.miss()
                 continue
             try:
-                taken = one.send(chunk)
+                taken = send(one.sock)
             except BlockingIOError:
                 taken = 0
             except OSError:
@@ -201,47 +224,46 @@ class Fan:
             self._counted = now
             for one in self._viewers:
                 one.count()
+                one.keep_up(now)
 
     def _wait_for(self, one: OneViewer, taken: int) -> None:
         """It has taken so much of the newest picture, and the rest has to follow; one not begun need not be sent."""
-        one.rest = memoryview(self._chunk)[taken:] if taken else None
+        one.sheet, one.at = (self._sheet, taken) if taken else (None, 0)
         one.behind, one.missed = True, not taken
-        if not one.slow:
-            one.slow = True
-            one.hold(UNSENT_SLOW)
         self._loop.add_writer(one.sock.fileno(), self._writable, one)
 
     def _writable(self, one: OneViewer) -> None:
-        if one.rest is not None:
+        if one.sheet is not None:
             try:
-                taken = one.send(one.rest)
+                taken = one.sheet.send(one.sock, one.at)
             except BlockingIOError:
                 return
             except OSError:
-                taken, one.rest = 0, None
                 one.end(lost=True)
-            one.sent += taken
-            if one.rest is not None and taken < len(one.rest):
-                one.rest = one.rest[taken:]
-                return
+            else:
+                one.sent += taken
+                one.at += taken
+                if one.at < one.sheet.size:
+                    return
         self._loop.remove_writer(one.sock.fileno())
-        one.rest, one.behind = None, False
+        one.sheet, one.behind = None, False
         if one.missed:
             self._catch_up(one)
 
     def _catch_up(self, one: OneViewer) -> None:
         """Give it what was handed out last, unless that is not how it is any more: then something else is to come."""
-        if one.over or not self._chunk or self._hub.live(self._feed) is not self._picture:
+        sheet = self._sheet
+        if one.over or sheet is None or self._hub.live(self._feed) is not self._picture:
             return
         try:
-            taken = one.send(self._chunk)
+            taken = sheet.send(one.sock)
         except BlockingIOError:
             taken = 0
         except OSError:
             one.end(lost=True)
             return
         one.sent += taken
-        if taken < len(self._chunk):
+        if taken < sheet.size:
             self._wait_for(one, taken)
 
 

@@ -1,9 +1,9 @@
 """HTTP for those who send their requests in reasonable time, and with heads of reasonable length."""
 
 import asyncio
+from collections.abc import Callable, Coroutine
 from typing import Any
 
-from uvicorn._types import ASGISendCallable
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from main.serving.wire import EXTENSION, Wire
@@ -14,7 +14,7 @@ HEAD_BYTES = 64 * 1024
 _TOO_LONG = b"HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 
 
-def _without_chunks(cycle: RequestResponseCycle) -> ASGISendCallable:
+def _without_chunks(cycle: RequestResponseCycle) -> Callable[[Any], Coroutine[Any, Any, None]]:
     """What takes the place of its `send`, which would cut a reply of unknown length into chunks. Who speaks HTTP/1.0
     knows nothing of these (RFC 9112, 6.1): the end of the connection is the end of the reply."""
     usual, is_sized = cycle.send, False
@@ -63,7 +63,7 @@ class PatientProtocol(HttpToolsProtocol):
         self._head_came()
         super().on_headers_complete()
         if self.scope["http_version"] == "1.0" and self.cycle is not None and self.cycle.scope is self.scope:
-            self.cycle.send = _without_chunks(self.cycle)  # type: ignore[method-assign]
+            self.cycle.send = _without_chunks(self.cycle)  # type: ignore[assignment, method-assign]
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._head_came()

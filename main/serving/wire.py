@@ -92,6 +92,13 @@ class WiredWebSocket(WebSocketsSansIOProtocol):
     # Declared by uvicorn where it is first set, and empty until then.
     scope: Any
 
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self.conn.handshake_exc is not None and not self.handshake_initiated and not self.transport.is_closing():
+            # A head that is too long is refused before anybody is asked; uvicorn would keep that to itself for ever.
+            self.transport.write(b"".join(self.conn.data_to_send()))
+            self.transport.close()
+
     def handle_connect(self, event: Any) -> None:
         super().handle_connect(event)
         # The task that was made for it just now begins with the next turn of the loop; a refused one has no scope.
