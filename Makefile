@@ -10,7 +10,7 @@ run: .venv/.installed
 # The fast ones, then those that may share the machine, whole houses and browsers, and what measures, by itself.
 test: test-fast
 	$(PY) -m pytest -n 4 --dist worksteal -m "(peers or slow or faults) and not (e2e or processes or alone)"
-	$(PY) -m pytest -n 3 --dist loadgroup -m "(e2e or processes) and not alone"
+	$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "(e2e or processes) and not alone"
 	$(PY) -m pytest -m alone
 
 # Everything but real browsers, foreign servers, faults and large data.
