@@ -48,7 +48,7 @@ def test_a_window_tells_the_tree_from_strangers(tmp_path: Path) -> None:
     try:
         waiting = children.start([sys.executable, "-c", f"import time; time.sleep(0.3)\n{NESTED.format(inner=inner)}"])
         window = meter.Window([waiting.pid], [waiting.pid])
-        until(lambda: meter.read().spent(meter.read().tree([waiting.pid])) > 0.3, 20, "it to burn")
+        until(lambda: (now := meter.read()).spent(now.tree([waiting.pid])) > 0.3, 20, "it to burn")
         window.close()
         assert 0.25 < window.cores() * window.seconds < 1.0
         # This test itself is a stranger to that tree.

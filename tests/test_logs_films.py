@@ -113,6 +113,7 @@ def test_filters_keep_working_beside_recordings(
     assert table.count(">12:00:00</a>") == 3
 
 
+@pytest.mark.usefixtures("zone_held")
 def test_a_full_page_costs_two_more_queries(
     client_of: ClientOf, bob: User, yard: Camera, bob_watches: Grant, at: datetime
 ) -> None:

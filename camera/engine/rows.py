@@ -117,7 +117,7 @@ class Rows(threading.Thread):
     def run(self) -> None:
         while True:
             try:
-                task = self._tasks.get(timeout=0.2)
+                task = self._tasks.get(timeout=self._pause())
                 if task is None:
                     break
                 self._do(task)
@@ -137,6 +137,12 @@ class Rows(threading.Thread):
             self._do(self._flush)
         if self._kept:
             logger.error("%d reports could not be written before the end", len(self._kept))
+
+    def _pause(self) -> float:
+        """Seconds until there is something to do without anybody asking."""
+        if self._kept:
+            return RETRY_AFTER / 2
+        return max(0.01, min(due for due, _, _ in self._due) - time.monotonic())
 
     def _timers(self) -> None:
         now = time.monotonic()
