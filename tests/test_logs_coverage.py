@@ -109,9 +109,10 @@ def test_a_page_of_a_hundred_is_one_fast_query(bob: User, yard: Camera, porch: C
     )  # fmt: skip
     rows = [looked(bob, (yard, porch)[n % 2], noon - minutes(200 * n + 10), 300) for n in range(100)]
     with CaptureQueriesContext(connection) as asked:
-        began = time.monotonic()
+        # CPU time: SQLite works in this process, and other programs may be at work beside it.
+        began = time.process_time()
         found = recordings_of(ViewingSession.objects.filter(pk__in=[row.pk for row in rows]))
-        took = time.monotonic() - began
+        took = time.process_time() - began
     assert len(asked) == 2  # the sessions, and all their recordings
     assert took < 0.3, took
     assert all(2 <= len(pks) <= 4 for pks in found.values()) and len(found) == 100
