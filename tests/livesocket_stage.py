@@ -17,7 +17,7 @@ class Pipe(Wire):
     """A wire whose other side takes what the test says."""
 
     def __init__(self) -> None:
-        self.left = 0
+        self.left, self.asks = 0, False
 
     @property
     def closing(self) -> bool:

@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Callable
-from dataclasses import replace
 
 from camera.packets import Frame
 
@@ -30,7 +29,9 @@ class LiveSlot:
             if not self._open or epoch not in (None, self._epoch):
                 return
             self._seq += 1
-            self._frame, self._fresh = replace(frame, seq=self._seq), True
+            # Not by dataclasses.replace, which asks every field by its name, for every picture.
+            size = frame.width, frame.height
+            self._frame, self._fresh = Frame(frame.data, frame.captured_at, *size, self._seq, frame.every), True
         self._wake()
 
     def open(self, is_open: bool) -> None:

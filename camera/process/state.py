@@ -22,6 +22,9 @@ class StateKeeper:
         self._clock, self._on_online, self._changed = clock, on_online, changed
         self._lock = threading.RLock()
         self._state = CameraState(camera, StateName.CONNECTING, since=clock.time())
+        # Capture time and clock of the newest picture. Not in the state before that is told: to copy it for each one
+        # costs more than everything else done here.
+        self._newest: tuple[float | None, str] = None, self._state.clock
         self._stamps: deque[float] = deque(maxlen=_MOST_STAMPS)
         self._silence = 10.0
         self._last_packet: float | None = None
@@ -62,7 +65,7 @@ class StateKeeper:
             if packet.pts is None or packet.pts != self._last_pts:
                 self._stamps.append(now)
             self._last_pts = packet.pts
-            self._state = replace(self._state, last_frame_at=packet.captured_at, clock=packet.clock)
+            self._newest = packet.captured_at, packet.clock
             if frozen:
                 self._set(StateName.OFFLINE, Reason.FROZEN, "")
             elif not self._blind:
@@ -95,7 +98,8 @@ class StateKeeper:
     def sized(self, width: int, height: int) -> None:
         """What the decoded pictures really measure."""
         with self._lock:
-            self._state = replace(self._state, width=width, height=height)
+            if (width, height) != (self._state.width, self._state.height):
+                self._state = replace(self._state, width=width, height=height)
 
     def films(self, silent: str, loud: str) -> None:
         """By which codecs the film can be played untouched, without sound and with it; "" where it cannot."""
@@ -107,7 +111,8 @@ class StateKeeper:
     def state(self) -> CameraState:
         """The state as it is to be told now."""
         with self._lock:
-            return replace(self._state, fps=round(self._fps(), 1))
+            newest, clock = self._newest
+            return replace(self._state, fps=round(self._fps(), 1), last_frame_at=newest, clock=clock)
 
     def _fps(self) -> float:
         now = self._clock.monotonic()

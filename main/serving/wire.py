@@ -18,15 +18,22 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 
 EXTENSION = "fairwatch.wire"
 _COUNT = struct.Struct("i")
+# What stands before the number in our own pings, unlike the server's, which are four bytes long.
+_MARK, _NUMBER = b"fairwatch", struct.Struct(">I")
+# RFC 6455, section 5.2: a whole ping in one frame, from a server and so without a mask.
+_PING = bytes((0x89, len(_MARK) + _NUMBER.size)) + _MARK
 
 
 class Wire:
-    """One connection. `plain`: what is written goes to the socket as it is, no TLS between."""
+    """One connection. `plain`: what is written goes to the socket as it is, no TLS between. `asks`: it is a WebSocket,
+    which can be asked with pings; `answered` is called with the number of each that was answered."""
 
-    __slots__ = ("_fd", "_shut", "_transport", "plain")
+    __slots__ = ("_fd", "_shut", "_transport", "answered", "asks", "plain")
 
-    def __init__(self, transport: asyncio.Transport, shut: Callable[[], bool] = bool) -> None:
+    def __init__(self, transport: asyncio.Transport, shut: Callable[[], bool] = bool, *, asks: bool = False) -> None:
         """`shut` says whether the protocol has said its last word although the transport is still open."""
+        self.asks = asks
+        self.answered: Callable[[int], None] | None = None
         self._transport, self._shut = transport, shut
         sock = transport.get_extra_info("socket")
         self._fd: int = sock.fileno() if sock is not None else -1
@@ -43,6 +50,18 @@ class Wire:
         `data` are whole frames with their heads. Nothing is written to a connection that is closing."""
         if not self.closing:
             self._transport.write(data)
+
+    def ask(self, number: int) -> None:
+        """Write a ping with that number, of which the lowest 32 bits go out. Only where it `asks`."""
+        self.write(_PING + _NUMBER.pack(number & 0xFFFFFFFF))
+
+    def hear(self, payload: bytes) -> bool:
+        """A pong's payload. Whether it was one of these pings."""
+        if len(payload) != len(_MARK) + _NUMBER.size or not payload.startswith(_MARK):
+            return False
+        if self.answered is not None:
+            self.answered(_NUMBER.unpack_from(payload, len(_MARK))[0])
+        return True
 
     def unsent(self) -> int:
         """Bytes that were written and that the other side has not acknowledged: those of the transport and the
@@ -91,6 +110,7 @@ class WiredWebSocket(WebSocketsSansIOProtocol):
 
     # Declared by uvicorn where it is first set, and empty until then.
     scope: Any
+    _wire: Wire | None = None
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
@@ -103,4 +123,9 @@ class WiredWebSocket(WebSocketsSansIOProtocol):
         super().handle_connect(event)
         # The task that was made for it just now begins with the next turn of the loop; a refused one has no scope.
         if not self.close_sent:
-            self.scope["extensions"][EXTENSION] = Wire(self.transport, lambda: self.close_sent or self.disconnected)
+            self._wire = Wire(self.transport, lambda: self.close_sent or self.disconnected, asks=True)
+            self.scope["extensions"][EXTENSION] = self._wire
+
+    def handle_pong(self, event: Any) -> None:
+        if self._wire is None or not self._wire.hear(bytes(event.data)):
+            super().handle_pong(event)
