@@ -151,21 +151,17 @@ class MediaSubscriber:
         self.socket = connect(zmq.Context.shadow(context.underlying), zmq.SUB, endpoint, RELAY_HWM)
         self._loop = asyncio.get_running_loop()
         self._waiting: asyncio.Future[None] | None = None
-        self._is_full = self._is_empty = False
+        self._is_full = False
         self._bell = int(self.socket.get(zmq.FD))
         self._loop.add_reader(self._bell, self._ring)
 
     def subscribe(self, name: bytes) -> None:
         self.socket.subscribe(name)
-        self._look_again()
+        # Whatever is done with the socket may hear the bell that tells of messages.
+        self._ring()
 
     def unsubscribe(self, name: bytes) -> None:
         self.socket.unsubscribe(name)
-        self._look_again()
-
-    def _look_again(self) -> None:
-        """Whatever is done with the socket may hear the bell that tells of messages."""
-        self._is_empty = False
         self._ring()
 
     def ask_again(self, name: bytes) -> None:
@@ -185,12 +181,11 @@ class MediaSubscriber:
                 # The bell will not ring for the rest, and a flood must not keep everything else here waiting.
                 self._loop.call_soon(self._ring)
                 await self._rung()
-            if self._is_empty:
-                # It was asked a moment ago; what has come since rings.
-                await self._rung()
             taken = self._take()
             if taken:
                 return taken
+            if not self._is_full:
+                await self._rung()
 
     async def _rung(self) -> None:
         self._waiting = self._loop.create_future()
@@ -209,7 +204,6 @@ class MediaSubscriber:
                 newest.pop(which, None)
                 newest[which] = (header, parts[2])
         self._is_full = number == MEDIA_AT_ONCE
-        self._is_empty = not self._is_full
         return [(name, header, payload) for (name, _), (header, payload) in newest.items()]
 
     def close(self) -> None:

@@ -65,8 +65,7 @@ class Command(BaseCommand):
             keeping = Keeping(lambda event: engine.tell_event(None, event))
             engine.also(keeping.jobs())
             for number in (signal.SIGTERM, signal.SIGINT):
-                signal.signal(number, lambda *_: (engine.stop.set(), engine.look()))
-            signal.signal(signal.SIGCHLD, lambda *_: engine.look())
+                signal.signal(number, lambda *_: engine.stop.set())
             try:
                 engine.run()
             finally:

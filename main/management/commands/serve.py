@@ -103,8 +103,7 @@ class Command(BaseCommand):
         connection.close()
         house = House(self.children(sock, lambda: web_answers(host, port, tls), {"TLS": tls}))
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: (house.stop.set(), house.look()))
-        signal.signal(signal.SIGCHLD, lambda *_: house.look())
+            signal.signal(number, lambda *_: house.stop.set())
         house.run()
         self.say("Fairwatch has stopped.")
 
