@@ -89,16 +89,22 @@ def _settle(cpus: set[int] | None) -> None:
 
 def _end_the_rest(began: dict[int, int]) -> None:
     """What our processes had started and should have ended by now; by number and time of their beginning."""
-    deadline = time.monotonic() + 2.0
+    for pid in _left_after(2.0, began):
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    # A killed process has not ended yet.
+    _left_after(2.0, began)
+
+
+def _left_after(seconds: float, began: dict[int, int]) -> list[int]:
+    """Those that still run after that time; none as soon as all have ended."""
+    deadline = time.monotonic() + seconds
     while True:
         now = meter.read().processes
         left = [pid for pid in began if pid in now and now[pid].began == began[pid] and not now[pid].dead]
         if not left or time.monotonic() > deadline:
-            break
+            return left
         time.sleep(0.05)
-    for pid in left:
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
 
 
 def free_port() -> int:

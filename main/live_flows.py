@@ -22,13 +22,15 @@ LATE = 1.0
 class Flow(Protocol):
     """`moved`: at the last asking there was something new, due or not. `waits`: something is due that the line does not
     take; ask again shortly. `outdated`: what comes has another form than was announced, and nothing is sent of it.
-    `begun`: something was sent. `goes_on`: after what was due now more may be."""
+    `begun`: something was sent. `goes_on`: after what was due now more may be. `early`: there is something that is due
+    in so many seconds if nothing newer comes; 0 where there is not."""
 
     moved: bool
     waits: bool
     outdated: bool
     begun: bool
     goes_on: bool
+    early: float
 
     def due(self, now: float, line: Line) -> Message | None:
         """What to send now, taken as sent. `now`: monotonic seconds."""
@@ -40,6 +42,7 @@ class PictureFlow:
     def __init__(self, hub: Hub, feed: Feed, rate: float) -> None:
         self._hub, self._feed, self.rate = hub, feed, rate
         self.moved = self.waits = self.outdated = self.begun = self.goes_on = False
+        self.early = 0.0
         self._pace = Pace()
         self._seen: Picture | None = None
         self._shown: Picture | None = None
@@ -47,14 +50,16 @@ class PictureFlow:
     def due(self, now: float, line: Line) -> Message | None:
         newest = self._feed.newest
         self.moved, self._seen = newest is not None and newest is not self._seen, newest
-        self.waits = False
+        self.waits, self.early = False, 0.0
         picture = self._hub.live(self._feed)
         if picture is None or picture is self._shown:
             return None
         if line.waiting > line.pictures_limit():
             self.waits = True
             return None
-        if not self._pace.ready(now, min(self.rate, self._hub.viewer_fps)):
+        rate = min(self.rate, self._hub.viewer_fps)
+        if not self._pace.ready(now, rate):
+            self.early = self._pace.patience(now, rate)
             return None
         self._shown, self.begun = picture, True
         return picture
@@ -67,7 +72,7 @@ class FilmFlow:
         """`face`: as it was announced."""
         self._hub, self._feed, self._face = hub, feed, face
         self.moved = self.waits = self.outdated = self.begun = False
-        self.goes_on = True
+        self.goes_on, self.early = True, 0.0
         self._seen: tuple[Epoch | None, int] = (None, 0)
         self._epoch: Epoch | None = None
         # The next piece's number; None while a key frame after `_past` is waited for.

@@ -58,6 +58,8 @@ class LiveSending:
         self._announcing = asyncio.Lock()
         # Tiles whose pictures the line did not take, the one that has waited longest first: it goes before all others.
         self._held: dict[Tile, None] = {}
+        # Tiles whose newest picture came too early and is sent if no other comes in time.
+        self._early: set[Tile] = set()
 
     def wake(self) -> None:
         """Have everything looked at in the next turn."""
@@ -175,6 +177,7 @@ class LiveSending:
         while self._may_send(tile):
             message = tile.flow.due(time.monotonic(), self._line)
             if message is None:
+                self._ask_again(tile)
                 return
             await self._send(message.message(tile.channel))
             tile.watch.sent(len(message.data))
@@ -215,3 +218,16 @@ class LiveSending:
             self._held.setdefault(tile)
         else:
             self._held.pop(tile, None)
+            self._ask_again(tile)
+
+    def _ask_again(self, tile: Tile) -> None:
+        if tile.flow.early and tile not in self._early:
+            self._early.add(tile)
+            asyncio.get_running_loop().call_later(tile.flow.early, self._asked_again, tile)
+
+    def _asked_again(self, tile: Tile) -> None:
+        self._early.discard(tile)
+        if self._line.direct:
+            self._write(tile)
+        else:
+            self.wake()

@@ -8,8 +8,11 @@ from typing import Any
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "surveillance.settings")
 
 import django  # noqa: E402
+from django.apps import apps  # noqa: E402
 
-django.setup(set_prefix=False)
+# Where a program has set it up already, its logging stays as it is.
+if not apps.ready:
+    django.setup(set_prefix=False)
 
 from asgiref.sync import ThreadSensitiveContext, sync_to_async  # noqa: E402
 from django.conf import settings  # noqa: E402
