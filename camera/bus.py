@@ -17,7 +17,7 @@ from camera.endpoints import Endpoints, endpoints, private_folder
 
 __all__ = [
     "AT_ONCE", "CAMERA_HWM", "ENGINE", "FILM", "FILM_HWM", "FILM_SOUND", "GLANCE", "JPEG", "LARGE", "RELAY_HWM",
-    "SMALL", "STATE", "Endpoints", "MediaProxy", "MediaPublisher", "MediaSubscriber", "ReportSender", "Router",
+    "SMALL", "STATE", "Endpoints", "MediaProxy", "MediaPublisher", "ReportSender", "Router",
     "connect", "decode", "encode", "endpoints", "private_folder", "topic",
 ]  # fmt: skip
 
@@ -28,8 +28,6 @@ FILM_HWM = 150
 RELAY_HWM = 256
 # Messages taken in at one go: a flood on one channel must not keep the others waiting.
 AT_ONCE = 200
-# The same for MEDIA, where the sockets themselves hold up to RELAY_HWM.
-MEDIA_AT_ONCE = 600
 # From this size on passing on what is there is cheaper than a copy, for all it takes to hear when it may go. Bytes.
 LARGE = 262_144
 # Of MEDIA. A batch of the most pieces (camera/films.py) has a tenth of it; to read 50 MB would hold up everybody.
@@ -45,7 +43,6 @@ GLANCE = "glance"
 # Fragmented MP4 as the camera's packets came, without sound and with it. Every message counts: see camera/films.py.
 FILM = "mp4"
 FILM_SOUND = "mp4a"
-_FILMS = (f"{FILM}:".encode(), f"{FILM_SOUND}:".encode())
 
 
 def topic(kind: str, camera: int | str = "") -> bytes:
@@ -83,7 +80,7 @@ def connect(context: zmq.Context[Any], kind: int, endpoint: str, hwm: int, ident
     return socket
 
 
-def _waits(socket: zmq.Socket[bytes]) -> bool:
+def waits(socket: zmq.Socket[bytes]) -> bool:
     """Whether a message waits to be received. To ask is cheaper than to be told by an exception that there is none."""
     return bool(int(socket.get(_EVENTS)) & _POLLIN)
 
@@ -105,7 +102,7 @@ class MediaPublisher:
 
     def subscriptions(self) -> Iterator[bytes]:
         """Topics that somebody has just subscribed to; `wanted` is kept up to date. Call in every turn of the loop."""
-        while _waits(self.socket):
+        while waits(self.socket):
             message = self.socket.recv(zmq.NOBLOCK)
             name = message[1:]
             if message[:1] == b"\x01":
@@ -138,77 +135,6 @@ class MediaProxy(threading.Thread):
         except zmq.ContextTerminated:
             self._inlet.close()
             self._outlet.close()
-
-
-class MediaSubscriber:
-    """The web process's end of MEDIA, for the running event loop."""
-
-    def __init__(self, context: zmq.Context[Any], endpoint: str) -> None:
-        # Here: a camera process, which uses this file too, has no need of it.
-        import asyncio
-
-        # Not by zmq.asyncio: with a few pictures a second its futures and polls cost twice as much as the receiving.
-        self.socket = connect(zmq.Context.shadow(context.underlying), zmq.SUB, endpoint, RELAY_HWM)
-        self._loop = asyncio.get_running_loop()
-        self._waiting: asyncio.Future[None] | None = None
-        self._is_full = False
-        self._bell = int(self.socket.get(zmq.FD))
-        self._loop.add_reader(self._bell, self._ring)
-
-    def subscribe(self, name: bytes) -> None:
-        self.socket.subscribe(name)
-        # Whatever is done with the socket may hear the bell that tells of messages.
-        self._ring()
-
-    def unsubscribe(self, name: bytes) -> None:
-        self.socket.unsubscribe(name)
-        self._ring()
-
-    def ask_again(self, name: bytes) -> None:
-        """Have what is sent to newcomers of a topic that is subscribed to already sent once more."""
-        # A second subscription is passed on like the first; taking it back again is not, for one is left.
-        self.subscribe(name)
-        self.unsubscribe(name)
-
-    def _ring(self) -> None:
-        if self._waiting is not None and not self._waiting.done():
-            self._waiting.set_result(None)
-
-    async def receive(self) -> list[tuple[bytes, dict[str, Any], bytes]]:
-        """Wait for messages and take what is there, in order: of films every one, of each other topic the newest."""
-        while True:
-            if self._is_full:
-                # The bell will not ring for the rest, and a flood must not keep everything else here waiting.
-                self._loop.call_soon(self._ring)
-                await self._rung()
-            taken = self._take()
-            if taken:
-                return taken
-            if not self._is_full:
-                await self._rung()
-
-    async def _rung(self) -> None:
-        self._waiting = self._loop.create_future()
-        await self._waiting
-
-    def _take(self) -> list[tuple[bytes, dict[str, Any], bytes]]:
-        newest: dict[tuple[bytes, int], tuple[dict[str, Any], bytes]] = {}
-        number = 0
-        # The bell rings once for all that is there: it has to be asked until there is nothing.
-        while number < MEDIA_AT_ONCE and _waits(self.socket):
-            number += 1
-            parts = self.socket.recv_multipart(zmq.NOBLOCK)
-            fits = len(parts) == 3 and len(parts[1]) <= LONGEST_HEADER
-            if fits and (header := decode(parts[1])) is not None:
-                which = (parts[0], number if parts[0].startswith(_FILMS) else -1)
-                newest.pop(which, None)
-                newest[which] = (header, parts[2])
-        self._is_full = number == MEDIA_AT_ONCE
-        return [(name, header, payload) for (name, _), (header, payload) in newest.items()]
-
-    def close(self) -> None:
-        self._loop.remove_reader(self._bell)
-        self.socket.close()
 
 
 class ReportSender:
@@ -269,7 +195,7 @@ class ReportSender:
 
     def commands(self) -> Iterator[tuple[dict[str, Any], bytes]]:
         """Commands that came in: (header, payload). Acknowledgements are taken care of here."""
-        while _waits(self.socket):
+        while waits(self.socket):
             parts = self.socket.recv_multipart(zmq.NOBLOCK)
             header = decode(parts[0]) if parts else None
             if header is None:
@@ -307,7 +233,7 @@ class Router:
     def receive(self) -> Iterator[tuple[bytes, dict[str, Any], bytes]]:
         """(peer, header, payload) of what has come in, or the first AT_ONCE of it."""
         for _ in range(AT_ONCE):
-            if not _waits(self.socket):
+            if not waits(self.socket):
                 return
             parts = self.socket.recv_multipart(zmq.NOBLOCK)
             header = decode(parts[1]) if len(parts) >= 2 else None

@@ -3,8 +3,9 @@
 import hashlib
 import json
 import zoneinfo
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Any, ClassVar, NoReturn
+from typing import Any, ClassVar, NoReturn, Self
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -237,10 +238,10 @@ class LogLine(models.Model):
         return hashlib.sha256((self.previous + text).encode()).hexdigest()
 
     @classmethod
-    def append(cls, what: str, viewing: ViewingSession, at: datetime | None = None, **details: Any) -> "LogLine":
-        """Add a line about `viewing` to the chain."""
-        line = cls(
-            at=at or timezone.now(),
+    def about(cls, what: str, viewing: ViewingSession, at: datetime, **details: Any) -> Self:
+        """A line about `viewing` that is in no chain yet."""
+        return cls(
+            at=at,
             what=what,
             user_id=viewing.user_id,
             user_name=viewing.user_name,
@@ -249,16 +250,27 @@ class LogLine(models.Model):
             viewing_id=viewing.pk,
             details=details,
         )
+
+    @classmethod
+    def append(cls, what: str, viewing: ViewingSession, at: datetime | None = None, **details: Any) -> Self:
+        """Add a line about `viewing` to the chain."""
+        return cls.append_all([cls.about(what, viewing, at or timezone.now(), **details)])[0]
+
+    @classmethod
+    def append_all(cls, lines: Iterable[Self]) -> list[Self]:
+        """Add these to the chain, in their order, all or none."""
         with transaction.atomic():
             # SQLite serialises writers by itself (IMMEDIATE); PostgreSQL needs a lock so that the chain does not fork.
             if connection.vendor == "postgresql":
                 with connection.cursor() as cursor:
                     cursor.execute("SELECT pg_advisory_xact_lock(7423001)")
-            last = cls.objects.order_by("-pk").values_list("hash", flat=True).first()
-            line.previous = last or "0" * 64
-            line.hash = line.digest()
-            line.save()
-        return line
+            last = cls.objects.order_by("-pk").values_list("hash", flat=True).first() or "0" * 64
+            chained = []
+            for line in lines:
+                line.previous = last
+                line.hash = last = line.digest()
+                chained.append(line)
+            return cls.objects.bulk_create(chained)
 
 
 class AuditEntry(models.Model):

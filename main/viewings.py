@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from django.db import connection, transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -41,7 +41,14 @@ FRAME_PAGE = "frame.jpg"
 LONGEST_PAGE = 64
 PAGE_ID = re.compile(r"[A-Za-z0-9_-]{16,64}")
 ROWS_AT_ONCE = 200
+# Sessions that end in one transaction, and in one go.
+ENDED_AT_ONCE, ENDED_AT_MOST = 100, 500
 _MORE_BYTES = f'UPDATE "{ViewingSession._meta.db_table}" SET "bytes" = "bytes" + %s WHERE "id" = %s'  # noqa: S608 (own name)
+_NOT_SEEN = (
+    f'SELECT 1 FROM "{ViewingSession._meta.db_table}" '  # noqa: S608 (own name)
+    'WHERE "ended_at" IS NULL AND ("left_at" IS NOT NULL OR "last_seen_at" < %s OR "last_seen_at" > %s) LIMIT 1'
+)
+_ENDED = f'UPDATE "{ViewingSession._meta.db_table}" SET "ended_at" = %s WHERE "id" = %s'  # noqa: S608 (own name)
 # (median, longest, longest, id). Another web process may have had the same session before: the worst stays the worst.
 _DELAYS = (
     f'UPDATE "{ViewingSession._meta.db_table}" SET "delay_median" = %s, "delay_max" = '  # noqa: S608 (own name)
@@ -206,33 +213,47 @@ def _write_delays(rows: list[Seen]) -> None:
 def end_unseen(now: datetime | None = None) -> int:
     """End the sessions that were left or not seen for long, each with its log line; how many. The engine's work.
 
-    Each row is claimed by a conditional UPDATE, so that two engines write one line and a viewer that comes back wins.
+    They are read and ended in one transaction, so that two engines write one line and a viewer that comes back wins.
     """
     now = now or timezone.now()
+    if not _may_be_over(now):
+        return 0
     unseen = Q(last_seen_at__lt=now - UNSEEN) & ~Q(transport=Transport.FRAME)
     unseen_frame = Q(last_seen_at__lt=now - FRAME_UNSEEN, transport=Transport.FRAME)
-    left = Q(left_at__lt=now - LEFT)
-    due = ViewingSession.objects.filter(ended_at=None).filter(
-        left | unseen | unseen_frame | Q(last_seen_at__gt=now + FUTURE)
-    )
-    # Asked every second and mostly in vain: the whole rows only where there are any.
-    ended = list(due.order_by("pk").values_list("pk", flat=True)[:500])
-    return sum(_end(row, now) for row in due.filter(pk__in=ended).order_by("pk")) if ended else 0
+    over = Q(left_at__lt=now - LEFT) | unseen | unseen_frame | Q(last_seen_at__gt=now + FUTURE)
+    due = ViewingSession.objects.filter(over, ended_at=None)
+    ended = 0
+    while (more := _end_some(due, now)) and ended < ENDED_AT_MOST:
+        ended += more
+    return ended
 
 
-def _end(row: ViewingSession, now: datetime) -> int:
-    ended_at = max(row.started_at, row.left_at or row.last_seen_at)
+def _may_be_over(now: datetime) -> bool:
+    """Whether any open session was not seen just now. Asked every second and mostly in vain, so in few words: to put
+    the whole question takes Django ten times as long as the database needs to answer it."""
+    earliest, latest = (connection.ops.adapt_datetimefield_value(one) for one in (now - LEFT, now + FUTURE))
+    with connection.cursor() as cursor:
+        cursor.execute(_NOT_SEEN, (earliest, latest))
+        return cursor.fetchone() is not None
+
+
+def _end_some(due: QuerySet[ViewingSession], now: datetime) -> int:
+    """As many as may be ended while others wait to write."""
     with transaction.atomic():
-        unchanged = ViewingSession.objects.filter(
-            pk=row.pk, ended_at=None, left_at=row.left_at, last_seen_at=row.last_seen_at
-        )
-        if not unchanged.update(ended_at=ended_at):
-            return 0
-        row.refresh_from_db(fields=["bytes", "ended_at"])
-        LogLine.append(
-            LogLine.What.CLOSED, row, now, seconds=round(row.seconds, 1), bytes=row.bytes, transport=row.transport
-        )
-    return 1
+        rows = list(due.select_for_update().order_by("pk")[:ENDED_AT_ONCE])
+        for row in rows:
+            row.ended_at = max(row.started_at, row.left_at or row.last_seen_at)
+        if rows:
+            with connection.cursor() as cursor:
+                adapt = connection.ops.adapt_datetimefield_value
+                cursor.executemany(_ENDED, [(adapt(row.ended_at), row.pk) for row in rows])
+            LogLine.append_all(_closed(row, now) for row in rows)
+    return len(rows)
+
+
+def _closed(row: ViewingSession, now: datetime) -> LogLine:
+    told = {"seconds": round(row.seconds, 1), "bytes": row.bytes, "transport": row.transport}
+    return LogLine.about(LogLine.What.CLOSED, row, now, **told)
 
 
 def names_watching(cameras: Iterable[int]) -> dict[int, list[str]]:

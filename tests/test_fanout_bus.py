@@ -8,6 +8,7 @@ from typing import Any
 import zmq
 
 from camera import bus
+from camera.live.subscriber import MEDIA_AT_ONCE, MediaSubscriber
 
 PATIENCE = 5.0
 JPEG = bus.topic(bus.JPEG, 1)
@@ -23,7 +24,7 @@ class Line:
         self.out.linger = 0
         self.out.sndhwm = 0
         self.out.bind(f"ipc://{folder}/media")
-        self.subscriber = bus.MediaSubscriber(self.context, f"ipc://{folder}/media")
+        self.subscriber = MediaSubscriber(self.context, f"ipc://{folder}/media")
 
     async def subscribe(self, name: bytes) -> None:
         self.subscriber.subscribe(name)
@@ -83,7 +84,7 @@ async def test_neither_a_flood_nor_garbage_holds_up_what_follows(line: Line) -> 
             await asyncio.sleep(0)
 
     beating = asyncio.create_task(beat())
-    for number in range(5 * bus.MEDIA_AT_ONCE):
+    for number in range(5 * MEDIA_AT_ONCE):
         line.out.send_multipart([JPEG, (b"no json", b"[]", b"[" * 100_000)[number % 3], b""])
     line.out.send_multipart([JPEG, b'{"n":"' + b"x" * bus.LONGEST_HEADER + b'"}', b""])
     line.send(JPEG, 7)

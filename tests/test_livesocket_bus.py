@@ -12,7 +12,7 @@ from django.conf import settings
 
 from camera import bus, ports
 from camera.films import pack
-from camera.live import films
+from camera.live import films, subscriber
 from camera.live import hub as hub_module
 from camera.live.feed import Bell
 from camera.live.films import FilmFeed
@@ -114,7 +114,7 @@ def test_of_films_every_message_is_taken_and_of_the_others_the_newest(voice: Voi
 
 
 def test_a_flood_is_taken_in_portions(voice: Voice, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bus, "MEDIA_AT_ONCE", 5)
+    monkeypatch.setattr(subscriber, "MEDIA_AT_ONCE", 5)
 
     async def play(hub: Hub) -> None:
         feed, reel = looked_at(hub), Reel()

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -19,7 +19,17 @@ from camera.models import Camera, Grant
 from main import viewings
 from main.actors import Login
 from main.models import LogLine, ViewingSession
-from main.viewings import Seen, Transport, Visitor, end_unseen, join, names_watching, write_left, write_seen
+from main.viewings import (
+    ENDED_AT_ONCE,
+    Seen,
+    Transport,
+    Visitor,
+    end_unseen,
+    join,
+    names_watching,
+    write_left,
+    write_seen,
+)
 from main.watchers import keep_or_reopen
 from tests.footage_cast import looked
 
@@ -181,13 +191,33 @@ def test_two_engines_end_a_session_once(bob: User, yard: Camera) -> None:
     ]
 
 
+@pytest.mark.django_db(transaction=True)
 def test_a_viewer_that_comes_back_wins_over_the_engine(bob: User, yard: Camera) -> None:
     row = join(visitor(bob), yard, "page", Transport.PAGE)
     write_left([(Seen(row.pk), after(row, 1))])
-    stale = ViewingSession.objects.get(pk=row.pk)
-    join(visitor(bob), yard, "page", Transport.WEBSOCKET)
-    assert viewings._end(stale, after(row, 60)) == 0  # what the engine had read a moment before
-    assert ViewingSession.objects.get(pk=row.pk).ended_at is None
+    ended: list[int] = []
+
+    def engine() -> None:
+        ended.append(end_unseen(after(row, 6)))
+        connection.close()
+
+    thread = threading.Thread(target=engine)
+    with transaction.atomic():
+        join(visitor(bob), yard, "page", Transport.WEBSOCKET)
+        thread.start()
+        thread.join(0.3)  # it sees the session as it was, and has to wait
+        assert thread.is_alive()
+    thread.join()
+    assert ended == [0] and ViewingSession.objects.get(pk=row.pk).ended_at is None
+
+
+def test_sessions_that_end_together_are_links_of_one_chain(bob: User, yard: Camera) -> None:
+    rows = [join(visitor(bob), yard, f"page {n}", Transport.PAGE) for n in range(ENDED_AT_ONCE + 3)]
+    assert end_unseen(after(rows[-1], 60)) == len(rows)
+    lines = list(LogLine.objects.order_by("pk"))
+    assert [line.viewing_id for line in lines] == [row.pk for row in rows] * 2
+    assert all(line.hash == line.digest() for line in lines)
+    assert [line.previous for line in lines[1:]] == [line.hash for line in lines[:-1]]
 
 
 def test_a_clock_set_back_leaves_no_session_for_ever(bob: User, yard: Camera) -> None:

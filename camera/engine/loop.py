@@ -34,8 +34,8 @@ logger = logging.getLogger(__name__)
 REPUBLISH_EVERY = 1.0
 # The camera processes are looked after this often, however busy the channels are. Seconds.
 SUPERVISE_EVERY = 0.05
-# A turn comes with whatever comes in, and otherwise so often: it may be a process that died. Milliseconds.
-TURN_MS = 200
+# A turn comes with whatever comes in, and otherwise so often. Milliseconds.
+TURN_MS = 500
 # The topic on which web hears of events: their ids alone, each viewer's rights are looked up there.
 EVENT = "event"
 
@@ -156,11 +156,24 @@ class Engine:
             for state in self._supervisor.states():
                 self._publisher.send(bus.topic(bus.STATE, state.camera), asdict(state))
 
+    def look(self) -> None:
+        """Look after the processes now; from any thread or signal handler."""
+        self._supervised = 0.0
+        self._ring()
+
+    def end_soon(self) -> None:
+        """Stop; from any thread or signal handler."""
+        self.stop.set()
+        self._ring()
+
+    def _ring(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            os.eventfd_write(self._wake, 1)
+
     def _later(self, task: Callable[[], None]) -> None:
         """Have the loop do this at once; from any thread."""
         self._finished.put(task)
-        with contextlib.suppress(BlockingIOError):
-            os.eventfd_write(self._wake, 1)
+        self._ring()
 
     def _changed(self, state: CameraState) -> None:
         self.outages.heard(state)

@@ -15,6 +15,7 @@ from django.db import DatabaseError, connections
 from camera import bus, films, ports
 from camera.live.feed import Bell, Feed, Picture
 from camera.live.films import FilmFeed
+from camera.live.subscriber import MediaSubscriber
 from camera.packets import CameraState, Frame, Reason, StateName, sound
 
 logger = logging.getLogger(__name__)
@@ -59,7 +60,7 @@ class Hub:
         self._endpoint = endpoint
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tasks: list[asyncio.Task[None]] = []
-        self._subscriber: bus.MediaSubscriber | None = None
+        self._subscriber: MediaSubscriber | None = None
         self._feeds: dict[tuple[str, int], Feed] = {}
         self._policy_bell = Bell()
         self._states: dict[int, tuple[float, CameraState]] = {}
@@ -77,7 +78,7 @@ class Hub:
         self._loop, self._feeds, self._policy_bell, self.closing = loop, {}, Bell(), False
         self._started = time.monotonic()
         context: zmq.Context[Any] = zmq.Context()
-        self._subscriber = bus.MediaSubscriber(context, self._endpoint)
+        self._subscriber = MediaSubscriber(context, self._endpoint)
         for name in (f"{bus.STATE}:".encode(), bus.topic(bus.ENGINE), f"{EVENT}:".encode()):
             self._subscriber.subscribe(name)
         self._tasks = [
@@ -164,7 +165,7 @@ class Hub:
         state = self.state(camera)
         return state.state == StateName.ONLINE or captured_at >= state.since
 
-    async def _read(self, context: zmq.Context[Any], subscriber: bus.MediaSubscriber) -> None:
+    async def _read(self, context: zmq.Context[Any], subscriber: MediaSubscriber) -> None:
         try:
             while True:
                 await self._read_once(subscriber)
@@ -172,7 +173,7 @@ class Hub:
             subscriber.close()
             context.term()
 
-    async def _read_once(self, subscriber: bus.MediaSubscriber) -> None:
+    async def _read_once(self, subscriber: MediaSubscriber) -> None:
         for name, header, payload in await subscriber.receive():
             try:
                 self._take(name, header, payload)

@@ -4,7 +4,7 @@ import os
 import socket
 
 # Below these a copy for each is cheaper than a file for all. Viewers, bytes.
-MANY, LARGE = 4, 16_384
+MANY, LARGE = 32, 16_384
 
 
 class Sheet:

@@ -33,6 +33,12 @@ class Outlets:
     def turn(self) -> None:
         """Hear who looks, and send; in every turn of the loop."""
         news = list(self._publisher.subscriptions())
+        if news or self._publisher.wanted != self._told:
+            self._tell(news)
+        for outlet in self._outlets:
+            outlet.publish()
+
+    def _tell(self, news: list[bytes]) -> None:
         wanted = frozenset(self._publisher.wanted)
         for outlet in self._outlets:
             if wanted & outlet.topics != self._told & outlet.topics:
@@ -40,7 +46,6 @@ class Outlets:
             for topic in news:
                 if topic in outlet.topics:
                     outlet.newcomer(topic)
-            outlet.publish()
         self._told = wanted
 
 

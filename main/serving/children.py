@@ -3,6 +3,7 @@
 import ctypes
 import logging
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -16,7 +17,8 @@ from django.conf import settings
 logger = logging.getLogger(__name__)
 
 PR_SET_PDEATHSIG = 1
-LOOK_EVERY = 0.25
+# The kernel tells when a child has ended (SIGCHLD); this often they are looked after all the same. Seconds.
+LOOK_EVERY = 1.0
 ASK_EVERY = 5.0
 # How long a child may fail to answer before it counts as hung, and how long until its first answer: on a slow board, or
 # one that is busy, starting takes a while, and who is killed meanwhile only makes it busier.
@@ -85,13 +87,30 @@ class House:
     def __init__(self, children: list[Child]) -> None:
         self.children = children
         self.stop = threading.Event()
+        # Not a threading.Event: a signal handler that sets one may find its lock held by the very thread it interrupts.
+        self._news = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+
+    def look(self) -> None:
+        """Look after the children now; from any thread or signal handler."""
+        os.eventfd_write(self._news, 1)
+
+    def end_soon(self) -> None:
+        """Stop; from any thread or signal handler."""
+        self.stop.set()
+        self.look()
+
+    def _wait(self) -> None:
+        waits = [child.next_start - time.monotonic() for child in self.children if child.process is None]
+        if select.select([self._news], [], [], max(0.01, min([LOOK_EVERY, *waits])))[0]:
+            os.eventfd_read(self._news)
 
     def run(self) -> None:
         asker = threading.Thread(target=self._ask_all, name="ask", daemon=True)
         asker.start()
         try:
-            while not self.stop.wait(LOOK_EVERY):
+            while not self.stop.is_set():
                 self.step()
+                self._wait()
         finally:
             self._end()
 

@@ -65,7 +65,8 @@ class Command(BaseCommand):
             keeping = Keeping(lambda event: engine.tell_event(None, event))
             engine.also(keeping.jobs())
             for number in (signal.SIGTERM, signal.SIGINT):
-                signal.signal(number, lambda *_: engine.stop.set())
+                signal.signal(number, lambda *_: engine.end_soon())
+            signal.signal(signal.SIGCHLD, lambda *_: engine.look())
             try:
                 engine.run()
             finally:

@@ -103,7 +103,8 @@ class Command(BaseCommand):
         connection.close()
         house = House(self.children(sock, lambda: web_answers(host, port, tls), {"TLS": tls}))
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: house.stop.set())
+            signal.signal(number, lambda *_: house.end_soon())
+        signal.signal(signal.SIGCHLD, lambda *_: house.look())
         house.run()
         self.say("Fairwatch has stopped.")
 
