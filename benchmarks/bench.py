@@ -85,6 +85,7 @@ class Bench:
     def measure(self, server: Running, viewers: int, crowd: Sequence[str], seconds: float = 0.0) -> Row:
         """One window with so many viewers. `crowd`: the module that plays them and its options. Raises FailedError."""
         seconds = seconds or self.plan.seconds
+        time.sleep(server.rest)
         log = self.folder / "viewers.txt"
         headers = [word for header in server.headers for word in ("--header", header)]
         asked = ["-n", str(viewers), "--seconds", str(seconds), *headers]

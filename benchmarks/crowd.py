@@ -212,7 +212,7 @@ def parser(description: str | None) -> argparse.ArgumentParser:
     made.add_argument("-n", "--viewers", type=int, default=1)
     made.add_argument("--deaf", type=int, default=0, help="so many more that never read")
     made.add_argument("--pause", type=float, default=10.0, help="milliseconds from one connection to the next")
-    made.add_argument("--warm-up", type=float, default=1.5, help="seconds after the last has come")
+    made.add_argument("--warm-up", type=float, default=2.5, help="seconds after the last has come")
     made.add_argument("--seconds", type=float, default=5.0, help="that are measured")
     return made
 

@@ -12,6 +12,8 @@ from pathlib import Path
 from benchmarks.children import BASE, Children, FailedError, free_port, wait_for
 
 OWNER = "alice"
+# Who has gone may come back for four seconds; then the session ends, and is written. Seconds.
+SESSION_ENDS = 8.0
 # What the processes of a house are called in the report.
 _ROLES = {"engine": "engine", "web": "web", "serve": "serve"}
 

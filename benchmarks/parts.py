@@ -9,7 +9,7 @@ from typing import Any
 from benchmarks import meter
 from benchmarks.bench import Bench, Row, line, roles
 from benchmarks.children import FailedError
-from benchmarks.fairwatch import FairwatchHouse, role
+from benchmarks.fairwatch import SESSION_ENDS, FairwatchHouse, role
 from benchmarks.servers import SERVERS, Running, Server, Source, running, scratch
 
 CAMERAS = 8
@@ -108,7 +108,7 @@ def _house(bench: Bench, cameras: Mapping[str, str]) -> Iterator[tuple[Fairwatch
         house.prepare(cameras)
         served = house.start(children, bench.server_cpus)
         time.sleep(1.5)
-        yield house, Running(served.pid, house.stream(house.slugs[0]), house.headers, role, house.log)
+        yield house, Running(served.pid, house.stream(house.slugs[0]), house.headers, role, house.log, SESSION_ENDS)
 
 
 # Nobody watches

@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from benchmarks.children import Children, FailedError, free_port, listens, wait_for
-from benchmarks.fairwatch import FairwatchHouse, role
+from benchmarks.fairwatch import SESSION_ENDS, FairwatchHouse, role
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,8 @@ class Source:
 class Running:
     """A server that runs: its process, where its stream is, and what viewers say to be let in.
 
-    `role`: what each of its processes is, by the words of the command line, where there are several kinds.
+    `role`: what each of its processes is, by the words of the command line, where there are several kinds. `rest`:
+    seconds after which nothing more is done for viewers that have gone.
     """
 
     pid: int
@@ -36,6 +37,7 @@ class Running:
     headers: list[str] = field(default_factory=list)
     role: Callable[[list[str]], str] | None = None
     log: Path | None = None
+    rest: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,7 @@ def _fairwatch(children: Children, cpus: set[int], source: Source, folder: Path)
     house = FairwatchHouse(folder)
     house.prepare({"Yard": source.url})
     process = house.start(children, cpus)
-    return Running(process.pid, house.stream("yard"), house.headers, role, house.log)
+    return Running(process.pid, house.stream("yard"), house.headers, role, house.log, SESSION_ENDS)
 
 
 def _ours(module: str, *more: str) -> Callable[[Children, set[int], Source, Path], Running]:

@@ -119,9 +119,9 @@ def test_a_hang_up_is_a_trouble_of_that_viewer_alone(line: tuple[socket.socket, 
     tally = counting()
     socks = [ours, other]
     gathered = Crowd(lambda index: MjpegViewer(socks[index], tally), tally)
-    gathered.gather(2, 0, 0)
     left.close()
     server.sendall(HEAD + b"\r\n" + multipart([1]))
+    gathered.gather(2, 0, 0)
     gathered.watch(0.3)
     assert gathered.troubles() == {"closed by the server": 1}
     assert [viewer.pictures for viewer in gathered.viewers] == [1, 0]
