@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.http import QueryDict
 
-from camera.addresses import EXAMPLES, Address, AddressError, host_and_port, parse_source
+from camera.addresses import EXAMPLES, NETWORK, Address, AddressError, host_and_port, parse_source
 from camera.models import Camera
 from camera.redact import redact
 
@@ -115,7 +115,7 @@ class CameraAdminForm(CameraModelForm):
 
 def _same_host(old: Address, new: Address) -> bool:
     """A stored password goes on to another path of its host, and nowhere else."""
-    if old.kind in ("rtsp", "http") and new.kind == old.kind:
+    if old.kind in NETWORK and new.kind == old.kind:
         return host_and_port(old.address) == host_and_port(new.address)
     return (old.kind, old.address) == (new.kind, new.address)
 

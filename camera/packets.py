@@ -179,6 +179,8 @@ class SourceConfig:
     poll_fps: float = 2.0
     # Whether sound is wanted.
     audio: bool = False
+    # A smaller stream of the same camera, opened beside the first where motion is looked for; empty for none.
+    detect_address: str = ""
     allow_loopback: bool = False
     files_root: str = ""
 

@@ -11,7 +11,7 @@ from django.http import QueryDict
 from accounts.models import Role, User
 from camera import vault
 from camera.access import Actor, may_add
-from camera.addresses import EXAMPLES, Address, AddressError, host_and_port, parse_source
+from camera.addresses import EXAMPLES, NETWORK, Address, AddressError, host_and_port, parse_source
 from camera.models import Camera, Grant, Right
 from camera.packets import SourceConfig
 from camera.redact import redact
@@ -27,7 +27,7 @@ HIDDEN = "***"
 # As in static/js/camera.js, which goes on from what the server has shown.
 KIND_OF_SCHEME = {
     "rtsp": "rtsp", "rtsps": "rtsp", "http": "http", "https": "http", "device": "v4l2", "file": "file",
-    "pattern": "pattern", "push": "push",
+    "tapo": "tapo", "onvif": "onvif", "pattern": "pattern", "push": "push",
 }  # fmt: skip
 EVERYONE = (
     (),
@@ -156,7 +156,7 @@ class SourceForm(CameraModelForm):
     @property
     def new_password(self) -> str | None:
         """The password from now on: None keeps the stored one, "" is none. Valid forms only."""
-        if self.parsed is None or self.parsed.kind not in ("rtsp", "http"):
+        if self.parsed is None or self.parsed.kind not in NETWORK:
             return ""
         if self._typed_password:
             return self._typed_password
@@ -192,7 +192,7 @@ class SourceForm(CameraModelForm):
         assert self.parsed is not None
         camera, password = self.instance, self.new_password
         camera.kind, camera.address = self.parsed.kind, self.parsed.address
-        if camera.kind not in ("rtsp", "http"):
+        if camera.kind not in NETWORK:
             camera.username = ""
         if password is not None:
             camera.set_password(password)
