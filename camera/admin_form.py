@@ -17,7 +17,7 @@ else:
 RECORDING = ("record", "pre_roll", "post_roll", "days_kept", "gigabytes_kept", "stills_every", "audio")
 DETECTION = ("detect", "sensitivity", "min_area")
 HIDDEN = "***"
-TAKEN_SLUGS = ("add", "test")  # pages of /cameras/
+TAKEN_SLUGS = ("add", "test", "discover")  # pages of /cameras/
 
 
 class CameraAdminForm(CameraModelForm):
@@ -111,6 +111,9 @@ class CameraAdminForm(CameraModelForm):
         if new or (moved and camera.sealed_password):
             camera.set_password(new)
             self.password_changed = True
+        if moved:
+            # What was for the old host goes nowhere else: it is entered again on the camera's own page.
+            camera.sealed_cloud_password = camera.stream_address = camera.detect_address = ""
 
 
 def _same_host(old: Address, new: Address) -> bool:

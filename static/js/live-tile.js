@@ -215,7 +215,7 @@ export class Tile {
     surface.classList.toggle("stale", !this.#plain && (!online || age > Math.max(GREY, rare)));
     this.element.dataset.state = this.#lost ? "offline" : state?.state ?? "connecting";
     const live = isLive(age) ? this.delay() : null;
-    const words = stateWords({ lost: this.#lost, state, age, captured, delay: live, calm, plain: this.#plain !== "", time: this.#time });
+    const words = stateWords({ lost: this.#lost, state, age, captured, delay: live, calm, plain: this.#plain !== "", time: this.#time, me: this.#me });
     const way = wayWords({ way: this.#way, mime: this.#entry?.mime ?? "", codec: state?.codec, against: this.#against, asked: ways.choice, heard: this.heard });
     const stage = this.element.hasAttribute("data-stage");
     set(this.#parts.words, stage || !online || captured === null || !way.short ? words : `${words} · ${way.short}`);
