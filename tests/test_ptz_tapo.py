@@ -1,15 +1,11 @@
 """Tapo cameras: what they say they can do, and what goes over the wire when they are moved and switched."""
 
 import asyncio
-import json
-from pathlib import Path
-from typing import Any
 
 import pytest
 
 from camera.ptz.driver import Can, Code, Description, Login, Preset, PtzError, Switches
 from camera.ptz.tapo import TapoDriver
-from tests.conftest import shared_file
 from tests.peers.tapo_camera import CLOUD_PASSWORD, TapoCamera
 from tests.peers.tapo_device import Device
 from tests.peers.tapo_kit import drive, driving, failure
@@ -132,7 +128,7 @@ def test_a_busy_motor_skips_the_step() -> None:
     with TapoCamera(device=Device(is_strict=True)) as camera:
         camera.device.motor.speed = 1.0
         drive(camera, go)
-        assert camera.device.motor._goal == (10.0, 0.0)
+        assert camera.device.motor.goal == (10.0, 0.0)
         assert not camera.commands("cruiseStop")
 
 
@@ -140,13 +136,12 @@ def test_moving_ends_a_patrol() -> None:
     with TapoCamera(device=Device(is_patrolling=True)) as camera:
         drive(camera, lambda driver: driver.move(1, 0, 0))
         assert not camera.device.is_patrolling
-        assert camera.device.motor._goal == (10.0, 0.0)
+        assert camera.device.motor.goal == (10.0, 0.0)
 
 
 def test_says_that_it_is_at_the_end() -> None:
     with TapoCamera() as camera:
-        camera.device.motor.go((0, 35))
-        camera.device.motor._since -= 60
+        camera.device.motor.put((0.0, 35.0))
         error = drive(camera, lambda driver: failure(driver.move(0, 1, 0)))
     assert (error.code, str(error)) == (Code.AT_THE_END, "The camera cannot turn any further.")
 
@@ -192,7 +187,7 @@ def test_positions_are_kept_found_and_deleted(generation: str) -> None:
         drive(camera, go)
         assert [c.params for c in camera.commands("motorMoveToPreset")] == [{"preset": {"goto_preset": {"id": "1"}}}]
         assert camera.device.presets == {"2": "Yard"}
-        assert camera.device.motor._goal == (90.0, 20.0)
+        assert camera.device.motor.goal == (90.0, 20.0)
 
 
 @pytest.mark.parametrize("others", [0, 7])
@@ -232,7 +227,7 @@ def test_privacy_stops_moving(generation: str) -> None:
 
     with TapoCamera(generation=generation, device=Device(presets={"1": "Door"})) as camera:
         drive(camera, go)
-        assert camera.device.motor._goal == (10.0, 0.0)
+        assert camera.device.motor.goal == (10.0, 0.0)
 
 
 @every_generation
@@ -276,39 +271,6 @@ def test_enters_anew_when_the_camera_has_forgotten_us(generation: str) -> None:
         drive(camera, go)
         assert moves(camera) == [("10", "0"), ("-10", "0")]
         assert camera.gate.tries == 0
-
-
-RECORDED = ["C100_4.0_1.3.14", "C210(EU)_2.0_1.4.3", "C210_2.0_1.3.11", "C220(EU)_1.0_1.2.5", "C520WS(US)_1.0_1.2.8",
-            "TC70_3.0_1.3.11"]  # fmt: skip
-
-
-class Recorded(Device):
-    """Answers as a real camera did when it was recorded."""
-
-    def __init__(self, file: Path) -> None:
-        super().__init__()
-        self.answers: dict[str, Any] = json.loads(file.read_text())
-
-    def answer(self, request: dict[str, Any]) -> dict[str, Any]:
-        method = request["method"]
-        if method == "get":
-            said = dict(self.answers.get(f"get_{next(k for k in request if k != 'method')}", {}).get("get", {}))
-            return {**said, "error_code": 0 if said else -40106}
-        result = self.answers.get(method)
-        return {"method": method, "result": result or {}, "error_code": -40106 if result is None else 0}
-
-
-@pytest.mark.parametrize("name", RECORDED)
-def test_understands_what_real_cameras_said(name: str) -> None:
-    device = Recorded(shared_file(f"data/protocol/kasa_smartcam/{name}.json"))
-    with TapoCamera(device=device) as camera:
-        told = described(camera)
-    assert told.model == name.partition("_")[0].partition("(")[0]
-    assert told.firmware.startswith(name.rpartition("_")[2])
-    assert (Can.PAN_TILT in told.abilities) == (told.model != "C100")
-    assert {Can.PRIVACY, Can.LED, Can.NIGHT} <= told.abilities
-    width, height = told.streams[0].width, told.streams[0].height
-    assert width >= 1280 and height >= 720
 
 
 def test_closing_is_quiet_and_final() -> None:

@@ -13,6 +13,7 @@ from camera.ptz.tapo import TapoDriver
 from tests.peers.tapo_camera import CLOUD_PASSWORD, TapoCamera
 from tests.peers.tapo_device import Device
 from tests.peers.tapo_kit import drive, failure
+from tests.peers.tapo_logins import OldDoor
 
 GENERATIONS = ["old", "new", "newest"]
 WRONG = "not the secret 9"
@@ -47,13 +48,45 @@ def test_a_suspended_camera_is_left_alone(generation: str) -> None:
     assert str(errors[0]).endswith("Try again in 30 minutes.")
 
 
-@pytest.mark.parametrize("generation", GENERATIONS)
+@pytest.mark.parametrize("generation", ["new", "newest"])
 def test_a_suspension_by_our_own_try_is_told(generation: str) -> None:
+    """The encrypted log-ins count from the first word on."""
     with TapoCamera(generation=generation, suspends_after=1, suspends_for=90) as camera:
         errors = drive(camera, thrice, cloud_password=WRONG)
-        assert camera.steps(TRY[generation]) <= 1
-    assert {error.code for error in errors[1:]} <= {Code.LOCKED_OUT, Code.WRONG_PASSWORD}
-    assert any(str(error).endswith("Try again in 2 minutes.") or error.code is Code.WRONG_PASSWORD for error in errors)
+        assert camera.steps(TRY[generation]) == 1
+    assert {(error.code, str(error).partition(". ")[2]) for error in errors} == {
+        (Code.LOCKED_OUT, "Try again in 2 minutes.")
+    }
+
+
+def test_a_refusal_outlives_the_suspension() -> None:
+    async def go(driver: TapoDriver) -> list[PtzError]:
+        first = await failure(driver.describe())
+        camera.gate.open()
+        return [first, await failure(driver.describe())]
+
+    with TapoCamera(generation="old", suspends_after=1) as camera:
+        errors = drive(camera, go, cloud_password=WRONG)
+        assert camera.steps("proof") == 1
+    assert {error.code for error in errors} == {Code.WRONG_PASSWORD}
+
+
+class Forgetful(dict[str, Any]):
+    """A camera that lets in and knows nobody afterwards."""
+
+    def __setitem__(self, stok: str, session: Any) -> None:
+        return
+
+
+@pytest.mark.parametrize("generation", GENERATIONS)
+def test_a_camera_that_forgets_at_once_is_not_entered_without_end(generation: str) -> None:
+    with TapoCamera(generation=generation) as camera:
+        camera.door.sessions = Forgetful()
+        error = drive(camera, lambda driver: failure(driver.describe()))
+        assert 1 <= sum(camera.steps(step) for step in ("proof", "pake_share")) <= 3
+    assert (error.code, str(error)) == (
+        Code.FAILED, "The camera has ended the log-in and takes no new one just now."
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("generation", GENERATIONS)
@@ -154,6 +187,35 @@ def test_odd_answers_are_errors_in_words(said: Any) -> None:
             error = drive(camera, lambda driver, doing=doing: failure(getattr(driver, doing)()))
             assert error.code is Code.FAILED
             assert len(str(error)) < 120
+
+
+class Leading(OldDoor):
+    """Sends whoever knocks somewhere else."""
+
+    def to(self, port: int) -> None:
+        self.port = port
+
+    def login(self, params: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        return 307, {"Location": f"https://127.0.0.1:{self.port}/"}
+
+
+def test_goes_where_it_was_told_and_nowhere_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    with TapoCamera() as other, TapoCamera(generation="old") as camera:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{other.port}")
+        assert drive(camera, lambda driver: driver.describe()).model == "C210"
+        camera.door = Leading(camera.door.accounts, camera.gate, camera.door.log)
+        camera.door.to(other.port)
+        error = drive(camera, lambda driver: failure(driver.describe()))
+        assert not other.connections
+    assert error.code is Code.FAILED
+
+
+def test_keeps_little_of_an_endless_answer() -> None:
+    device = Odd()
+    device.said = {"result": {"much": "x" * (3 << 20)}, "error_code": 0}
+    with TapoCamera(generation="old", device=device) as camera:
+        error = drive(camera, lambda driver: failure(driver.describe()))
+    assert error.code is Code.UNREACHABLE
 
 
 @pytest.mark.parametrize("generation", GENERATIONS)

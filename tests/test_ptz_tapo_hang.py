@@ -86,7 +86,7 @@ def test_closing_ends_what_hangs_at_once() -> None:
             await driver.describe()
             camera.hang()
             waiting = asyncio.create_task(failure(driver.switches()))
-            await asyncio.sleep(0.2)
+            await asyncio.to_thread(camera.wait_for_hanging)
         return await waiting
 
     with TapoCamera() as camera:
@@ -103,8 +103,11 @@ def test_a_caller_who_gives_up_leaves_the_driver_usable() -> None:
         async with driving(camera) as driver:
             await driver.describe()
             camera.hang()
-            with pytest.raises(TimeoutError):
-                await asyncio.wait_for(driver.move(1, 0, 0), 0.3)
+            moving = asyncio.create_task(driver.move(1, 0, 0))
+            await asyncio.to_thread(camera.wait_for_hanging)
+            moving.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await moving
             camera.go_on()
             await driver.stop()
             await driver.move(-1, 0, 0)

@@ -13,8 +13,9 @@ from pytapo.transport.tpap.tpap import legacy_login_offered, tpap_from_discover 
 from camera.addresses import host_and_port
 from camera.packets import Reason, SourceError
 from camera.ptz.driver import Code, Login, PtzError
-from camera.ptz.tapo_wire import CutShortError, Wire
+from camera.ptz.tapo_wire import CutShortError, EndlessLoginError, Wire
 from camera.ptz.tapo_words import (
+    SESSION_OVER,
     code_of,
     in_words,
     is_session_over,
@@ -178,23 +179,29 @@ class Entry:
     def _problem(self, error: Exception) -> PtzError:
         """What went wrong, in words. Lets go of a session that is of no more use."""
         problem = self._named(error)
-        if problem.code in _ENDINGS or is_session_over(code_of(error) or 0):
+        is_over = isinstance(error, CutShortError) or is_session_over(code_of(error))
+        if is_over or problem.code in _ENDINGS:
             self.leave()
         return problem
 
     def _named(self, error: Exception) -> PtzError:
-        if isinstance(error, PtzError):
-            return error
-        if isinstance(error, SourceError):
-            code = Code.UNREACHABLE if error.reason is Reason.NO_SIGNAL else Code.FAILED
-            return PtzError(code, f"{error.detail[:1].upper()}{error.detail[1:]}.")
-        if isinstance(error, CutShortError):
-            return silent(self.host)
-        if isinstance(error, ValueError):
-            return strange()
-        if isinstance(error, requests.RequestException):
-            return unreachable(self.host)
-        return self._refusal(error)
+        match error:
+            case PtzError():
+                named = error
+            case SourceError():
+                code = Code.UNREACHABLE if error.reason is Reason.NO_SIGNAL else Code.FAILED
+                named = PtzError(code, f"{error.detail[:1].upper()}{error.detail[1:]}.")
+            case EndlessLoginError():
+                named = in_words(SESSION_OVER)
+            case CutShortError():
+                named = silent(self.host)
+            case ValueError():
+                named = strange()
+            case requests.RequestException():
+                named = unreachable(self.host)
+            case _:
+                named = self._refusal(error)
+        return named
 
     def _refusal(self, error: Exception) -> PtzError:
         """pytapo has no classes for what follows: its words and the camera's last answer to a log-in tell it."""

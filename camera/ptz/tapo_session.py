@@ -3,44 +3,39 @@
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
 from camera.ptz.driver import Can, Code, Description, Login, Preset, PtzError, Stream, Switches
 from camera.ptz.tapo_entry import Entry
-from camera.ptz.tapo_words import BUSY, PRIVACY, UNKNOWN, code_of, dig, in_words, on_or_off, plain, size
+from camera.ptz.tapo_questions import (
+    QUESTIONS,
+    SWITCHES,
+    Answers,
+    has_alarm,
+    main_stream,
+    night,
+    read,
+    requests_for,
+    small_stream,
+)
+from camera.ptz.tapo_words import (
+    UNKNOWN,
+    code_of,
+    dig,
+    in_words,
+    is_session_over,
+    on_or_off,
+    plain,
+)
 
 T = TypeVar("T")
-_QUESTIONS: dict[str, dict[str, Any]] = {
-    "getDeviceInfo": {"device_info": {"name": ["basic_info"]}},
-    "getPresetConfig": {"preset": {"name": ["preset"]}},
-    "getLensMaskConfig": {"lens_mask": {"name": ["lens_mask_info"]}},
-    "getLedStatus": {"led": {"name": ["config"]}},
-    "getLightFrequencyInfo": {"image": {"name": "common"}},
-    "getLastAlarmInfo": {"msg_alarm": {"name": ["chn1_msg_alarm_info"]}},
-    "getSirenStatus": {"msg_alarm": {}},
-    "getVideoQualities": {"video": {"name": ["main"]}},
-    "getVideoCapability": {"video_capability": {"name": ["main", "minor"]}},
-}
-_SWITCHES = ("getLensMaskConfig", "getLedStatus", "getLightFrequencyInfo", "getLastAlarmInfo", "getSirenStatus")
 _STOP = {"method": "do", "motor": {"stop": "null"}}
 _RTSP_PORT = 554
 # About what the motors do; only used to see that the last step is not over yet.
-_DEGREES_PER_S = 30.0
+_DEGREES_PER_S = 40.0
 _NO_MOTOR = "This camera has no motor."
 _NO_POSITIONS = "This camera remembers no positions."
-
-
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    code: int
-    result: dict[str, Any]
-
-    @property
-    def is_known(self) -> bool:
-        """Whether the camera has what was asked for, be it that it shows none of it in privacy mode."""
-        return self.code in (0, PRIVACY, BUSY)
 
 
 class TapoSession:
@@ -67,7 +62,7 @@ class TapoSession:
         self._entry.leave()
 
     def describe(self) -> Description:
-        answers = self._ask_all(*_QUESTIONS)
+        answers = self._ask_all(*QUESTIONS)
         info = dig(answers["getDeviceInfo"].result, "device_info", "basic_info")
         abilities = self._abilities(answers)
         return Description(
@@ -77,19 +72,12 @@ class TapoSession:
             streams=self._streams(answers),
         )
 
-    def _ask_all(self, *methods: str) -> dict[str, _Answer]:
-        """The answers by method, in one message to and fro."""
-        requests = [{"method": method, "params": _QUESTIONS[method]} for method in methods]
-        found = self._entry.ask(lambda tapo: tapo.executeFunction("multipleRequest", {"requests": requests}))
-        answers = {method: _Answer(-40106, {}) for method in methods}
-        for answer in found if isinstance(found, list) else []:
-            method, code, result = dig(answer, "method"), dig(answer, "error_code"), dig(answer, "result")
-            if method in answers:
-                code = code if isinstance(code, int) else 0
-                answers[method] = _Answer(code, result if isinstance(result, dict) else {})
-        return answers
+    def _ask_all(self, *methods: str) -> Answers:
+        """In one message to and fro."""
+        asked = requests_for(methods)
+        return read(self._entry.ask(lambda tapo: tapo.executeFunction("multipleRequest", asked)), methods)
 
-    def _abilities(self, answers: dict[str, _Answer]) -> frozenset[Can]:
+    def _abilities(self, answers: Answers) -> frozenset[Can]:
         has_presets = answers["getPresetConfig"].is_known
         self._has_motor = has_presets or self._ask_motor()
         has = {
@@ -97,8 +85,8 @@ class TapoSession:
             Can.PRESETS: has_presets,
             Can.PRIVACY: answers["getLensMaskConfig"].is_known,
             Can.LED: answers["getLedStatus"].is_known,
-            Can.ALARM: _has_alarm(answers),
-            Can.NIGHT: _night(answers) is not None,
+            Can.ALARM: has_alarm(answers),
+            Can.NIGHT: night(answers) is not None,
         }
         return frozenset(ability for ability, is_there in has.items() if is_there)
 
@@ -106,52 +94,37 @@ class TapoSession:
         try:
             found = self._entry.ask(lambda tapo: tapo.getMotorCapability())
         except PtzError as error:
-            if error.code in (Code.NOT_SUPPORTED, Code.FAILED):
+            if error.code in (Code.NOT_SUPPORTED, Code.FAILED) and self._entry.is_open:
                 return False
             raise
         return bool(dig(found, "motor", "capability"))
 
-    def _streams(self, answers: dict[str, _Answer]) -> tuple[Stream, ...]:
-        main = dig(answers["getVideoQualities"].result, "video", "main")
-        small = dig(answers["getVideoCapability"].result, "video_capability", "minor", "resolutions")
-        codec = "hevc" if plain(dig(main, "encode_type")).upper() == "H265" else "h264"
-        # What the small one could be tells what it is only where there is one choice.
-        smaller = size(small[0]) if isinstance(small, list) and len(small) == 1 else (0, 0)
+    def _streams(self, answers: Answers) -> tuple[Stream, ...]:
         host = f"[{self._entry.host}]" if ":" in self._entry.host else self._entry.host
         at = f"rtsp://{host}:{self._rtsp_port}"
         return (
-            Stream(f"{at}/stream1", "main", codec, *size(dig(main, "resolution"))),
-            Stream(f"{at}/stream2", "small", "h264", *smaller),
+            Stream(f"{at}/stream1", "main", *main_stream(answers)),
+            Stream(f"{at}/stream2", "small", *small_stream(answers)),
         )
 
     def step(self, x: int, y: int) -> None:
-        """One step of so many degrees; none while the last one that way is still going on."""
+        """One step of so many degrees; none while the last one that way is still going on. A camera that is busy
+        without a step of ours is told to give up its patrol (pytapo's `retry` is False), and told this again."""
         self._need_motor()
         is_going_on, way = time.monotonic() < self._step_over, (_sign(x), _sign(y))
         if is_going_on and way == self._step_way:
             return
+        move = {"motor": {"move": {"x_coord": str(x), "y_coord": str(y)}}}
         try:
-            self._command(
-                "motorMove", {"motor": {"move": {"x_coord": str(x), "y_coord": str(y)}}}, ends_patrol=not is_going_on
-            )
+            self._entry.ask(lambda tapo: tapo.executeFunction("motorMove", move, retry=is_going_on))
         except PtzError as error:
             if error.code is Code.BUSY:
                 return
-            self._has_motor = error.code is not Code.NOT_SUPPORTED and self._has_motor
+            if error.code is Code.NOT_SUPPORTED:
+                self._has_motor = False
+                self._need_motor()
             raise
         self._step_over, self._step_way = time.monotonic() + max(abs(x), abs(y)) / _DEGREES_PER_S, way
-
-    def _command(self, method: str, params: dict[str, Any], ends_patrol: bool) -> None:
-        """`ends_patrol`: a camera that says it is busy is told to give up its patrol, and told this again."""
-        try:
-            self._entry.ask(lambda tapo: tapo.executeFunction(method, params, retry=not ends_patrol))
-        except PtzError as error:
-            raise self._motor_words(error) from None
-
-    def _motor_words(self, error: PtzError) -> PtzError:
-        if error.code is not Code.NOT_SUPPORTED:
-            return error
-        return PtzError(Code.NOT_SUPPORTED, _NO_POSITIONS if self._has_motor else _NO_MOTOR)
 
     def _need_motor(self) -> None:
         if self._has_motor is False:
@@ -167,24 +140,28 @@ class TapoSession:
 
     def presets(self) -> list[Preset]:
         self._need_motor()
-        try:
-            found = self._entry.ask(lambda tapo: tapo.getPresets())
-        except PtzError as error:
-            raise self._motor_words(error) from None
+        found = self._ask_positions(lambda tapo: tapo.getPresets())
         names = {plain(token): plain(name) for token, name in found.items()}
         return [Preset(token, name or f"Position {token}") for token, name in names.items() if token]
 
+    def _ask_positions(self, what: Callable[[Any], T]) -> T:
+        try:
+            return self._entry.ask(what)
+        except PtzError as error:
+            if error.code is not Code.NOT_SUPPORTED:
+                raise
+        raise PtzError(Code.NOT_SUPPORTED, _NO_POSITIONS if self._has_motor else _NO_MOTOR)
+
     def go(self, token: str) -> None:
         self._known(token)
-        params = {"preset": {"goto_preset": {"id": token}}}
-        self._command("motorMoveToPreset", params, ends_patrol=True)
+        self._ask_positions(lambda tapo: tapo.setPreset(token))
 
     def delete(self, token: str) -> None:
         self._known(token)
         self._remove(token)
 
     def _remove(self, token: str) -> None:
-        self._command("deletePreset", {"preset": {"remove_preset": {"id": [token]}}}, ends_patrol=False)
+        self._ask_positions(lambda tapo: tapo.deletePreset(token))
 
     def _known(self, token: str) -> None:
         if all(preset.token != token for preset in self.presets()):
@@ -213,18 +190,17 @@ class TapoSession:
         return next((preset for preset in after if preset.token not in known), after[-1])
 
     def _add(self, name: str) -> None:
-        params = {"preset": {"set_preset": {"name": name, "save_ptz": "1"}}}
-        self._command("addMotorPostion", params, ends_patrol=False)  # the camera's own spelling
+        self._ask_positions(lambda tapo: tapo.savePreset(name))
 
     def switches(self) -> Switches:
-        answers = self._ask_all(*_SWITCHES)
-        alarm = self._is_alarming if _has_alarm(answers) else None
+        answers = self._ask_all(*SWITCHES)
+        alarm = self._is_alarming if has_alarm(answers) else None
         siren = answers["getSirenStatus"]
         return Switches(
             privacy=on_or_off(dig(answers["getLensMaskConfig"].result, "lens_mask", "lens_mask_info", "enabled")),
             led=on_or_off(dig(answers["getLedStatus"].result, "led", "config", "enabled")),
             alarm=on_or_off(dig(siren.result, "status")) if siren.code == 0 else alarm,
-            night=_night(answers),
+            night=night(answers),
         )
 
     def switch(self, what: Can, value: bool | str) -> None:
@@ -243,7 +219,7 @@ class TapoSession:
         """Some models have an alarm by hand, others a siren, and none says beforehand which."""
         for is_siren in (False, True) if self._is_siren is None else (self._is_siren,):
             try:
-                self._entry.ask(lambda tapo, is_siren=is_siren: _sound(tapo, is_siren, is_on))
+                self._entry.ask(_sound(is_siren, is_on))
             except PtzError as error:
                 if error.code is not Code.NOT_SUPPORTED:
                     raise
@@ -253,13 +229,10 @@ class TapoSession:
         raise PtzError(Code.NOT_SUPPORTED, "This camera's alarm cannot be started from here.")
 
 
-def _sound(tapo: Any, is_siren: bool, is_on: bool) -> None:
+def _sound(is_siren: bool, is_on: bool) -> Callable[[Any], object]:
     if is_siren:
-        tapo.setSirenStatus(is_on)
-    elif is_on:
-        tapo.startManualAlarm()
-    else:
-        tapo.stopManualAlarm()
+        return lambda tapo: tapo.setSirenStatus(is_on)
+    return lambda tapo: tapo.startManualAlarm() if is_on else tapo.stopManualAlarm()
 
 
 def _code(ask: Callable[[], Any]) -> int:
@@ -268,19 +241,10 @@ def _code(ask: Callable[[], Any]) -> int:
         ask()
     except Exception as error:  # pytapo raises bare ones
         code = code_of(error)
-        if code is None or code == -40401:
+        if code is None or is_session_over(code):
             raise
         return code
     return 0
-
-
-def _has_alarm(answers: dict[str, _Answer]) -> bool:
-    return answers["getLastAlarmInfo"].is_known or answers["getSirenStatus"].is_known
-
-
-def _night(answers: dict[str, _Answer]) -> str | None:
-    mode = plain(dig(answers["getLightFrequencyInfo"].result, "image", "common", "inf_type"))
-    return mode if mode in ("auto", "on", "off") else None
 
 
 def _sign(number: int) -> int:

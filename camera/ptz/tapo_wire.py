@@ -21,7 +21,11 @@ _MOST_PROOFS = 2
 
 
 class CutShortError(Exception):
-    """The call's time is over, or it logs in again and again. Not one of requests' own errors: those are tried anew."""
+    """The call's time is over. Not one of requests' own errors: those are tried anew."""
+
+
+class EndlessLoginError(CutShortError):
+    """The camera lets in and forgets, again and again."""
 
 
 class _WithoutSessionTokens(logging.Filter):
@@ -41,7 +45,7 @@ class _Context(ssl.SSLContext):
 
     handle: socket.socket | None = None
 
-    def wrap_socket(self, sock: socket.socket, *arguments: Any, **options: Any) -> ssl.SSLSocket:  # type: ignore[override]
+    def wrap_socket(self, sock: socket.socket, *arguments: Any, **options: Any) -> ssl.SSLSocket:
         self.let_go()
         self.handle = sock.dup()
         return super().wrap_socket(sock, *arguments, **options)
@@ -73,7 +77,7 @@ class _Adapter(HTTPAdapter):
         super().__init__(pool_connections=1, pool_maxsize=1)
 
     def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
-        super().init_poolmanager(*arguments, **options, ssl_context=self._context)  # type: ignore[no-untyped-call]
+        super().init_poolmanager(*arguments, **options, ssl_context=self._context)
         self.poolmanager.pool_classes_by_scheme = {"https": _Pool}
 
 
@@ -106,7 +110,7 @@ class Wire(requests.Session):
             with contextlib.suppress(OSError):
                 handle.shutdown(socket.SHUT_RDWR)
 
-    def request(self, method: str | bytes, url: str | bytes, **options: Any) -> requests.Response:  # type: ignore[override]
+    def request(self, method: str, url: str | bytes, **options: Any) -> requests.Response:  # type: ignore[override]
         is_login = urlsplit(str(url)).path in ("", "/")
         if is_login:
             self.login_answer = {}
@@ -123,7 +127,7 @@ class Wire(requests.Session):
         shown = str(options.get("data") or options.get("json"))
         self._proofs += any(word in shown for word in _PROOFS)
         if self._proofs > _MOST_PROOFS:
-            raise CutShortError
+            raise EndlessLoginError
 
     def _left(self) -> float:
         left = self._until - time.monotonic()
@@ -141,7 +145,7 @@ class Wire(requests.Session):
                 raise requests.exceptions.ContentDecodingError("an answer of more than 1 MiB")
             pieces.append(piece)
         # What Response.content makes of itself when it is read at once.
-        response._content, response._content_consumed = b"".join(pieces), True  # type: ignore[attr-defined]
+        response._content, response._content_consumed = b"".join(pieces), True
 
     def _remember(self, response: requests.Response) -> None:
         try:

@@ -6,12 +6,13 @@ from typing import Any
 
 from camera.ptz.driver import Code, PtzError
 
+SESSION_OVER = -40401
 PRIVACY = -64324
 BUSY = -64303
 PRESETS_FULL = -64306
 # A method, a parameter or a module that this model does not have.
 UNKNOWN = frozenset({-40101, -40105, -40106, -40210})
-_SESSION_OVER = frozenset({-40401, -40413, -40421, -1102, 9999})
+_OVER = frozenset({SESSION_OVER, -40413, -40421, -1102, 9999})
 
 _WORDS: dict[int, tuple[Code, str]] = {
     PRIVACY: (Code.PRIVACY, "The camera is in privacy mode."),
@@ -34,14 +35,14 @@ def in_words(code: int) -> PtzError:
     """The error that the camera's answer `code` is."""
     if code in UNKNOWN:
         return PtzError(Code.NOT_SUPPORTED, "This camera cannot do that.")
-    if code in _SESSION_OVER:
+    if code in _OVER:
         return PtzError(Code.FAILED, "The camera has ended the log-in and takes no new one just now.")
     kind, words = _WORDS.get(code, (Code.FAILED, f"The camera refuses that (its error {code})."))
     return PtzError(kind, words)
 
 
-def is_session_over(code: int) -> bool:
-    return code in _SESSION_OVER
+def is_session_over(code: int | None) -> bool:
+    return code in _OVER
 
 
 def locked_out(seconds: float) -> PtzError:

@@ -1,5 +1,11 @@
 """A Tapo camera on loopback: HTTPS as real ones speak it, so that a program that knows Tapo logs in unchanged.
 
+    with TapoCamera(generation="new", host="127.0.0.2", device=Device(presets={"1": "Door"})) as camera:
+        ...  # tapo://… is camera.address, its cloud password CLOUD_PASSWORD
+        first = camera.wait_for("motorMove").at      # time.monotonic() when it was on the wire
+
+Generations: old (MD5 in plain HTTPS), new (encrypt_type 3), newest (SPAKE2+).
+
 By hand: python -m tests.peers.tapo_camera --port 8443 --generation new     (one line of JSON per command)
 """
 
@@ -60,7 +66,7 @@ class TapoCamera:
         self.connections = 0
         self._changed, self._free = threading.Condition(), threading.Event()
         self._free.set()
-        self._over = False
+        self._over, self._hanging = False, 0
         self._server = _Server((host, port), self)
         self.port: int = self._server.server_address[1]
 
@@ -81,6 +87,7 @@ class TapoCamera:
 
     def hang(self) -> None:
         """Take connections and answer nothing, not even the handshake, until `go_on`."""
+        self._hanging = 0
         self._free.clear()
 
     def go_on(self) -> None:
@@ -112,7 +119,16 @@ class TapoCamera:
         if self.on_command is not None:
             self.on_command(command)
 
+    def wait_for_hanging(self, seconds: float = 5.0) -> None:
+        """Until somebody waits for an answer in vain."""
+        with self._changed:
+            if not self._changed.wait_for(lambda: self._hanging > 0, seconds):
+                raise TimeoutError(f"nobody asked within {seconds} s")
+
     def wait_until_free(self) -> None:
+        with self._changed:
+            self._hanging += not self._free.is_set()
+            self._changed.notify_all()
         self._free.wait()
         if self._over:
             raise ConnectionAbortedError
@@ -159,7 +175,8 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {name.lower(): value for name, value in self.headers.items()}
         status, answer = self.server.camera.answer(self.path, body, headers)
         kind = "application/json" if answer[:1] == b"{" else "application/octet-stream"
-        head = f"HTTP/1.1 {status} -\r\nContent-Type: {kind}\r\nContent-Length: {len(answer)}\r\n\r\n"
+        place = f"Location: {json.loads(answer)['Location']}\r\n" if status == 307 else ""
+        head = f"HTTP/1.1 {status} -\r\n{place}Content-Type: {kind}\r\nContent-Length: {len(answer)}\r\n\r\n"
         self.wfile.write(head.encode() + answer)
 
     def log_message(self, format: str, *arguments: Any) -> None:

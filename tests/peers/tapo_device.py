@@ -19,7 +19,7 @@ class Motor:
 
     def __init__(self, degrees_per_s: float = 40.0) -> None:
         self.speed = degrees_per_s
-        self._start, self._goal, self._since = (0.0, 0.0), (0.0, 0.0), time.monotonic()
+        self.put((0.0, 0.0))
 
     @property
     def position(self) -> tuple[float, float]:
@@ -27,13 +27,13 @@ class Motor:
         gone = (time.monotonic() - self._since) * self.speed
         pan, tilt = (
             goal if abs(goal - start) <= gone else start + gone * (1 if goal > start else -1)
-            for start, goal in zip(self._start, self._goal, strict=True)
+            for start, goal in zip(self._start, self.goal, strict=True)
         )
         return pan, tilt
 
     @property
     def is_turning(self) -> bool:
-        return self.position != self._goal
+        return self.position != self.goal
 
     def turn(self, x: float, y: float) -> int:
         here = self.position
@@ -44,7 +44,11 @@ class Motor:
         return 0
 
     def go(self, goal: tuple[float, float]) -> None:
-        self._start, self._goal, self._since = self.position, goal, time.monotonic()
+        self._start, self.goal, self._since = self.position, goal, time.monotonic()
+
+    def put(self, place: tuple[float, float]) -> None:
+        """There at once."""
+        self._start, self.goal, self._since = place, place, time.monotonic()
 
     def stop(self) -> None:
         self.go(self.position)
