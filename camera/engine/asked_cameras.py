@@ -1,6 +1,7 @@
 """Cameras that are not saved yet: what one says of itself, and which there are in the house's network."""
 
 import asyncio
+import contextlib
 import importlib
 import math
 from collections.abc import Awaitable, Callable
@@ -10,12 +11,14 @@ from typing import Any
 from django.conf import settings
 
 from camera.addresses import CONTROLLED, AddressError, parse_source
+from camera.commands import EngineDownError, ask_engine
 from camera.engine.movable import Link, Make
+from camera.ptz import driver_for
 from camera.ptz.driver import Code, Description, Login, PtzError
 
 # Asked at once; who comes then is to try again.
 MOST_DESCRIBED = 4
-LONGEST_DISCOVERY = 5.0
+LONGEST_DISCOVERY, LONGEST_DESCRIPTION = 5.0, 15.0
 _MOST_FOUND = 200
 _FIELD = 500
 Answer = dict[str, Any]
@@ -60,14 +63,23 @@ class Asked:
             raise PtzError(
                 Code.NOT_SUPPORTED, f"Looking for cameras is not available here ({error.name} is missing)."
             ) from None
-        # It listens on sockets of its own, and is no coroutine.
-        cameras = await asyncio.to_thread(discover, seconds)
         known = await self._known()
-        return [
-            {"address": one.address, "host": one.host, "name": one.name, "model": one.model}
-            | {"known": one.host.lower() in known}
-            for one in cameras[:_MOST_FOUND]
-        ]
+        loopback = settings.ALLOW_LOOPBACK_CAMERAS
+        # It waits for answers, and is no coroutine.
+        cameras = await asyncio.to_thread(discover, seconds, known=known, allow_loopback=loopback)
+        return [asdict(one) for one in cameras[:_MOST_FOUND]]
+
+
+def ask_camera(endpoint: str, values: dict[str, str]) -> Answer:
+    """For a command line: what the camera with that log-in says of itself, as the command `describe` answers it. By
+    the engine where that runs (it may stand in another network), else by ourselves. Takes up to 15 s."""
+    with contextlib.suppress(EngineDownError):
+        ask_engine(endpoint, "ping", {}, seconds=1.0)
+        return ask_engine(endpoint, "describe", {"login": values}, seconds=LONGEST_DESCRIPTION)[0]
+    try:
+        return {"ok": True} | told(asyncio.run(description(read_login(values), driver_for)))
+    except PtzError as error:
+        return {"ok": False, "code": str(error.code), "error": str(error)}
 
 
 async def description(login: Login, make: Make) -> Description:

@@ -136,12 +136,16 @@ class Movement:
                 return error
             if self.has_moved:
                 self._begin(None)
-            # Not by the end of the last command: another one may have come meanwhile.
-            wait = min(told_at + EVERY, self._until) - self._now()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(max(0.0, wait)):
-                    await self._news.wait()
+            await self._pause(told_at + EVERY)
         return None if self.has_moved else PtzError(Code.UNREACHABLE, SILENT)
+
+    async def _pause(self, until: float) -> None:
+        """Until then, or until there is something else to tell the camera."""
+        # In the meantime another command may put off the end.
+        while self._is_due() and not self._news.is_set() and self._now() < until:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout_at(min(until, self._until)):
+                    await self._news.wait()
 
     async def _push(self, driver: Driver) -> None:
         # It may have waited for its turn until nobody wants it any more.

@@ -100,7 +100,11 @@ class OnvifCamera:
         await self._do(lambda it: _motor(it).move(pan, tilt, zoom))
 
     async def stop(self) -> None:
-        await self._do(lambda it: _motor(it).stop())
+        async def stop(it: Entered) -> None:
+            if it.motor is not None:
+                await it.motor.stop()
+
+        await self._do(stop)
 
     async def presets(self) -> list[Preset]:
         return await self._do(lambda it: _motor(it).presets())
@@ -139,24 +143,25 @@ class OnvifCamera:
                 raise PtzError(Code.NOT_SUPPORTED, "This camera does not tell of movement.")
             return await it.events.wait(LONGEST - (time.monotonic() - begun))
 
-        return await self._do(wait, once=True)
+        return await self._do(wait, aside=True)
 
     async def close(self) -> None:
         await self._leave()
 
-    async def _do(self, work: Callable[[Entered], Awaitable[T]], once: bool = False) -> T:
-        """Enter if need be, work, and tell every fault as a PtzError."""
+    async def _do(self, work: Callable[[Entered], Awaitable[T]], aside: bool = False) -> T:
+        """Enter if need be, work, and tell every fault as a PtzError. What goes on `aside` of other work leaves it the
+        line when that breaks."""
         try:
-            async with asyncio.timeout(LONGEST if once else LONGEST - PARTING):
+            async with asyncio.timeout(LONGEST if aside else LONGEST - PARTING):
                 it = await self._enter()
                 try:
                     return await work(it)
                 except Exception as error:
-                    if once or not is_refusal(error):
+                    if not is_refusal(error):
                         raise
                 return await self._again(it, work)
         except Exception as error:
-            if not isinstance(error, PtzError | Fault | TimeoutError) and not once:
+            if not isinstance(error, PtzError | Fault | TimeoutError) and not aside:
                 # The line may be broken, or the camera may have started anew: next time it is entered afresh.
                 await self._leave()
             raise told(error, self._host) from None

@@ -11,6 +11,7 @@ from typing import Any
 from onvif.managers import PullPointManager  # type: ignore[import-untyped]
 
 from camera.ptz.driver import Motion
+from camera.ptz.onvif_faults import is_refusal
 from camera.ptz.onvif_line import Line
 
 # The camera forgets us after this when nothing renews it; the library does at four fifths of it.
@@ -42,25 +43,24 @@ class Events:
         self._manager: PullPointManager | None = None
         # What says yes at present, by topic and source: a camera's detectors overlap.
         self._active: OrderedDict[tuple[str, ...], None] = OrderedDict()
-        self._silent = 0
+        self._faults = 0
 
     async def wait(self, seconds: float) -> list[Motion]:
         """Up to `seconds`. Raises what the library raises; then the next call subscribes anew."""
-        begun = time.monotonic()
+        begun, is_new = time.monotonic(), self._manager is None
+        if seconds < HELD:
+            return []  # entering the camera took the time
         try:
             async with asyncio.timeout(seconds - PARTING):
                 answer = await self._pull(seconds - PARTING - _MARGIN)
-        except TimeoutError:
+        except Exception as error:
             await self.close()
-            self._silent += 1
-            # Once may be a camera that holds its answers longer than it is asked to.
-            if self._silent > 1:
+            # Once may be a camera that was started anew, or holds its answers longer than it is asked to.
+            if is_new or self._faults or is_refusal(error):
                 raise
+            self._faults += 1
             return []
-        except Exception:
-            await self.close()
-            raise
-        self._silent = 0
+        self._faults = 0
         found = self.read(getattr(answer, "NotificationMessage", None) or [])
         if not found:
             await asyncio.sleep(max(0.0, _LEAST - (time.monotonic() - begun)))

@@ -14,9 +14,9 @@ from camera.ptz.onvif_line import Line
 # A recorder with many cameras has hundreds; the first are its first camera's.
 MOST_PROFILES = 12
 _CODECS = {"JPEG": "mjpeg", "MPEG4": "mpeg4", "H264": "h264", "H265": "hevc"}
-_SECRET = re.compile(r"(?i)(user(name)?|pass(word|wd)?|pwd|auth|token)")
+_SECRET = re.compile(r"(?i)(us(e)?r(name)?|pass(word|wd)?|pwd|psw|auth|token)")
 # What some makers put in the path instead: /user=admin_password=abc_channel=1.sdp
-_IN_PATH = re.compile(r"(?i)\b(user(?:name)?|pass(?:word|wd)?|pwd)=[^_/&;]*")
+_IN_PATH = re.compile(r"(?i)(?<![a-z])(user(?:name)?|pass(?:word|wd)?|pwd)=[^_/&;]*")
 NIGHT_TO_FILTER = {"auto": "AUTO", "on": "OFF", "off": "ON"}
 FILTER_TO_NIGHT = {word: night for night, word in NIGHT_TO_FILTER.items()}
 
