@@ -170,9 +170,7 @@ def test_one_who_gives_up_the_right_is_taken_to_the_list(client_of: ClientOf, ch
         ("half an address", ""),
     ],
 )
-def test_the_server_hides_what_belongs_to_other_kinds(
-    source: str, kind: str, client_of: ClientOf, alice: User
-) -> None:
+def test_the_server_hides_what_belongs_to_other_kinds(source: str, kind: str, client_of: ClientOf, alice: User) -> None:
     page = client_of(alice).post("/cameras/add/", {"name": "", "source": source}).content.decode()
     parts = re.findall(r'data-kinds="([a-z0-9 ]+)"( hidden)?', page)
     assert len(parts) == 13
