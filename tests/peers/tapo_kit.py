@@ -3,24 +3,29 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import pytest
 
 from camera.ptz.driver import Login, PtzError
 from camera.ptz.tapo import TapoDriver
-from tests.peers.tapo_camera import CLOUD_PASSWORD, TapoCamera
+from tests.peers.tapo_camera import CLOUD_PASSWORD
 
 T = TypeVar("T")
 
 
-def login(camera: TapoCamera, **more: Any) -> Login:
+class Addressed(Protocol):
+    @property
+    def address(self) -> str: ...
+
+
+def login(camera: Addressed, **more: Any) -> Login:
     given = {"username": "viewer", "password": "stream secret 3", "cloud_password": CLOUD_PASSWORD, **more}
     return Login(camera.address, allow_loopback=True, **given)
 
 
 @asynccontextmanager
-async def driving(camera: TapoCamera, deadline: float = 9.5, **more: Any) -> AsyncIterator[TapoDriver]:
+async def driving(camera: Addressed, deadline: float = 9.5, **more: Any) -> AsyncIterator[TapoDriver]:
     driver = TapoDriver(login(camera, **more), deadline)
     try:
         yield driver
@@ -28,7 +33,7 @@ async def driving(camera: TapoCamera, deadline: float = 9.5, **more: Any) -> Asy
         await driver.close()
 
 
-def drive(camera: TapoCamera, what: Callable[[TapoDriver], Awaitable[T]], **more: Any) -> T:
+def drive(camera: Addressed, what: Callable[[TapoDriver], Awaitable[T]], **more: Any) -> T:
     """What `what` gives, done with a driver of its own."""
 
     async def go() -> T:
