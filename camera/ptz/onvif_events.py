@@ -47,16 +47,17 @@ class Events:
 
     async def wait(self, seconds: float) -> list[Motion]:
         """Up to `seconds`. Raises what the library raises; then the next call subscribes anew."""
-        begun, is_new = time.monotonic(), self._manager is None
+        begun = time.monotonic()
         if seconds < HELD:
             return []  # entering the camera took the time
         try:
             async with asyncio.timeout(seconds - PARTING):
                 answer = await self._pull(seconds - PARTING - _MARGIN)
         except Exception as error:
+            was_there = self._manager is not None
             await self.close()
             # Once may be a camera that was started anew, or holds its answers longer than it is asked to.
-            if is_new or self._faults or is_refusal(error):
+            if not was_there or self._faults or is_refusal(error):
                 raise
             self._faults += 1
             return []

@@ -7,6 +7,7 @@ import argparse
 import base64
 import contextlib
 import hashlib
+import socket
 import threading
 import time
 import xml.etree.ElementTree as ET
@@ -45,7 +46,8 @@ class OnvifCamera:
 
     `ptz`: continuous, relative, absolute or empty (no motor) · `hang`: names of operations that are not answered until
     the camera is closed, "*" for all · `answers`: an operation's answer as raw bytes · `statuses`: an operation's HTTP
-    status, without a body · `forbidden`: operations this user has no right to, though its password is right ·
+    status, without a body · `headers`: more of an operation's HTTP headers · `trickle`: operations whose answers never
+    end · `forbidden`: operations this user has no right to, though its password is right ·
     `clock_skew`: seconds its clock is ahead · `says`: where it believes its services are · `digest`: a nonce, when it
     wants HTTP's own log-in as well · `impatient`: it never waits for movement · `picture`: its snapshot, a JPEG
     """
@@ -69,10 +71,13 @@ class OnvifCamera:
         self.hang: set[str] = set()
         self.answers: dict[str, bytes] = {}
         self.statuses: dict[str, int] = {}
+        self.headers: dict[str, dict[str, str]] = {}
+        self.trickle: set[str] = set()
         self.forbidden: set[str] = set()
         self.logs_in_everything, self.digest = False, ""
         self.picture = b""
         self.log: list[Command] = []
+        self.paths: list[str] = []
         self.over = threading.Event()
         self._nonces: set[str] = set()
         self._changed = threading.Condition()
@@ -87,15 +92,22 @@ class OnvifCamera:
         return f"onvif://{self.host}:{self.port}"
 
     def __enter__(self) -> "OnvifCamera":
-        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+        self._server.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self.over.set()
         with self._changed:
             self._changed.notify_all()
-        self._server.shutdown()
-        self._server.server_close()
+        self._server.stop()
+
+    def stop_listening(self) -> None:
+        """As when it loses its line: every connection breaks, and new ones are refused."""
+        self._server.stop()
+
+    def listen_again(self) -> None:
+        self._server = _Server((self.host, self.port), self)
+        self._server.start()
 
     def now(self) -> float:
         """The camera's clock."""
@@ -124,26 +136,27 @@ class OnvifCamera:
         """Something moves, or has stopped, as the camera's own detection says it to everyone who subscribed."""
         self.subscriptions.put(say.message(topic, word, str(on).lower(), say.stamp(self.now()), rule))
 
-    def answer(self, path: str, body: bytes, headers: Any) -> tuple[int, bytes]:
-        """Status and body for one POST."""
+    def answer(self, path: str, body: bytes, headers: Any) -> tuple[str, int, bytes]:
+        """Operation, status and body for one POST."""
         tree = ET.fromstring(body)
         asked = tree.find("s:Body/*", _T)
         assert asked is not None, body
         name = asked.tag.rpartition("}")[2]
         with self._changed:
             self.log.append(Command(name, time.monotonic(), values_of(asked)))
+            self.paths.append(path)
             self._changed.notify_all()
         if self.hang & {"*", name}:
             self.over.wait()
         if name in self.statuses:
-            return self.statuses[name], b""
+            return name, self.statuses[name], b""
         try:
             self._log_in(name, tree, headers)
             if name in self.answers:
-                return 200, self.answers[name]
-            return 200, say.envelope(self._do(name, path, asked))
+                return name, 200, self.answers[name]
+            return name, 200, say.envelope(self._do(name, path, asked))
         except RefusedError as error:
-            return error.status, error.answer
+            return name, error.status, error.answer
 
     def _log_in(self, name: str, tree: ET.Element, headers: Any) -> None:
         """WS-UsernameToken, checked for real: the digest, the date by the camera's own clock, each nonce once."""
@@ -203,7 +216,25 @@ class _Server(ThreadingHTTPServer):
 
     def __init__(self, place: tuple[str, int], camera: OnvifCamera) -> None:
         self.camera = camera
+        self._open: list[socket.socket] = []
         super().__init__(place, _Handler)
+
+    def start(self) -> None:
+        threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
+
+    def stop(self) -> None:
+        self.shutdown()
+        self.server_close()
+        for sock in self._open:
+            with contextlib.suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self._open.append(request)
+        super().process_request(request, client_address)
+
+    def handle_error(self, *_: Any) -> None:
+        return  # a connection that broke
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -216,21 +247,26 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        status, answer = self.server.camera.answer(self.path, body, self.headers)
+        camera = self.server.camera
+        name, status, answer = camera.answer(self.path, body, self.headers)
+        more = {"Content-Type": "application/soap+xml; charset=utf-8"} | camera.headers.get(name, {})
         with contextlib.suppress(OSError):
-            self._send(status, answer, "application/soap+xml; charset=utf-8")
+            self._send(status, answer, more, len(answer) + (name in camera.trickle))
+            if name in camera.trickle:
+                camera.over.wait()
 
     def do_GET(self) -> None:
         picture = self.server.camera.picture
-        self._send(200 if picture else 404, picture, "image/jpeg")
+        self._send(200 if picture else 404, picture, {"Content-Type": "image/jpeg"}, len(picture))
 
-    def _send(self, status: int, body: bytes, kind: str) -> None:
+    def _send(self, status: int, body: bytes, headers: dict[str, str], length: int) -> None:
         self.send_response(status)
         if status == 401 and self.server.camera.digest:
             challenge = f'Digest realm="onvif", nonce="{self.server.camera.digest}", qop="auth"'
             self.send_header("WWW-Authenticate", challenge)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(body)))
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(length))
         self.end_headers()
         self.wfile.write(body)
         self.wfile.flush()
