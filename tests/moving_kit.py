@@ -4,6 +4,7 @@ import asyncio
 import selectors
 from collections import defaultdict
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from typing import Any
 
 from camera.engine.mov_state import Shown
@@ -79,6 +80,7 @@ class ScriptedDriver:
 
     async def switch(self, what: Can, value: bool | str) -> None:
         await self._call("switch", what, value)
+        self.stand = replace(self.stand, **{str(what): value})
 
     async def motion(self) -> list[Motion]:
         await self._call("motion")

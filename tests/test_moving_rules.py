@@ -121,7 +121,12 @@ def test_two_people_are_one_after_the_other() -> None:
         house.begin()
         await house.settled()
         await house.ask("move", by="bob", pan=1, seconds=2)
-        for do in ({"do": "move", "pan": -1}, {"do": "goto", "preset": "1"}, {"do": "home"}, {"do": "save", "name": "X"}):
+        for do in (
+            {"do": "move", "pan": -1},
+            {"do": "goto", "preset": "1"},
+            {"do": "home"},
+            {"do": "save", "name": "X"},
+        ):
             answer = await house.ask(**{"by": "alice", **do})  # type: ignore[arg-type]
             assert answer == {"ok": False, "code": "busy", "error": "bob is moving it just now."}, do
         # Not even a stop, which another page sends by itself when it is closed.

@@ -129,10 +129,7 @@ class Moving:
         loop.set_default_executor(workers)
         try:
             loop.run_forever()
-            left = asyncio.all_tasks(loop)
-            for task in left:
-                task.cancel()
-            loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+            loop.run_until_complete(_cancel_others())
         finally:
             workers.shutdown(wait=False, cancel_futures=True)
             loop.close()
@@ -223,3 +220,11 @@ class Moving:
 
     def wrote(self, who: str, what: str, values: dict[str, Any]) -> None:
         self._house.audit(who, what, values)
+
+
+async def _cancel_others() -> None:
+    """End every task of this loop but this one."""
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)

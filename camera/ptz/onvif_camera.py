@@ -80,7 +80,12 @@ class OnvifCamera:
         self._entered: Entered | None = None
 
     async def describe(self) -> Description:
-        return await self._do(self._describe)
+        try:
+            return await self._do(self._describe)
+        except PtzError:
+            # It may be another camera by now: next time it is entered afresh.
+            await self._leave()
+            raise
 
     async def _describe(self, it: Entered) -> Description:
         # Asked anew: it also tells whether the camera is still there.
@@ -143,16 +148,15 @@ class OnvifCamera:
                 raise PtzError(Code.NOT_SUPPORTED, "This camera does not tell of movement.")
             return await it.events.wait(LONGEST - (time.monotonic() - begun))
 
-        return await self._do(wait, aside=True)
+        return await self._do(wait, 0.0)
 
     async def close(self) -> None:
         await self._leave()
 
-    async def _do(self, work: Callable[[Entered], Awaitable[T]], aside: bool = False) -> T:
-        """Enter if need be, work, and tell every fault as a PtzError. What goes on `aside` of other work leaves it the
-        line when that breaks."""
+    async def _do(self, work: Callable[[Entered], Awaitable[T]], farewell: float | None = None) -> T:
+        """Enter if need be, work, and tell every fault as a PtzError; seconds for a `farewell` are left over."""
         try:
-            async with asyncio.timeout(LONGEST if aside else LONGEST - PARTING):
+            async with asyncio.timeout(LONGEST - (PARTING if farewell is None else farewell)):
                 it = await self._enter()
                 try:
                     return await work(it)
@@ -161,9 +165,7 @@ class OnvifCamera:
                         raise
                 return await self._again(it, work)
         except Exception as error:
-            if not isinstance(error, PtzError | Fault | TimeoutError) and not aside:
-                # The line may be broken, or the camera may have started anew: next time it is entered afresh.
-                await self._leave()
+            # A broken line is no reason to leave: the session makes another, and a stop may not wait for more.
             raise told(error, self._host) from None
 
     async def _again(self, it: Entered, work: Callable[[Entered], Awaitable[T]]) -> T:

@@ -53,6 +53,8 @@ _FAULTS: dict[str, tuple[Code, str]] = {
     "ActionNotSupported": (Code.NOT_SUPPORTED, "The camera cannot do that."),
     "OptionalActionNotImplemented": (Code.NOT_SUPPORTED, "The camera cannot do that."),
 }
+# Some tell it in words only.
+_REFUSED = re.compile(r"(?i)(not |un)authori[sz]ed|authentication failed|authority failure")
 _REFUSALS = frozenset({"NotAuthorized", "SenderNotAuthorized", "FailedAuthentication", "InvalidSecurity"})
 WRONG = "The camera refuses the user name or password."
 
@@ -65,7 +67,9 @@ def names(error: Fault) -> set[str]:
 
 def is_refusal(error: BaseException) -> bool:
     """Whether the camera refuses the log-in, or what it is asked for by this user."""
-    return isinstance(error, RefusedError) or (isinstance(error, Fault) and bool(names(error) & _REFUSALS))
+    if isinstance(error, Fault):
+        return bool(names(error) & _REFUSALS or _REFUSED.search(str(error.message)[:200]))
+    return isinstance(error, RefusedError)
 
 
 def told(error: BaseException, host: str) -> PtzError:

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import os
 import re
 import socket
 from collections.abc import Awaitable, Callable
@@ -159,10 +158,7 @@ class Line(ONVIFCamera):  # type: ignore[misc]
     xaddrs: dict[str, str]
 
     def __init__(self, target: Target, path: str, username: str, password: str) -> None:
-        proxies = {name: os.environ[name] for name in ("http_proxy", "https_proxy") if name in os.environ}
         super().__init__(target.ip, target.port, username, password, no_cache=True)
-        # The library takes them from the whole process.
-        os.environ.update(proxies)
         self._target = target
         self._own = f"{'https' if target.port in _TLS_PORTS else 'http'}://{target.netloc}"
         self._path = path.rstrip("/") and path

@@ -1,6 +1,7 @@
 """What an ONVIF camera is and shows: its make, its streams, its single picture, and its filter for the night."""
 
 import re
+import time
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
@@ -13,6 +14,9 @@ from camera.ptz.onvif_line import Line
 
 # A recorder with many cameras has hundreds; the first are its first camera's.
 MOST_PROFILES = 12
+# For how long a slow camera is asked for more streams, in seconds.
+_PATIENCE = 4.0
+MEDIA = "http://www.onvif.org/ver10/media/wsdl"
 _CODECS = {"JPEG": "mjpeg", "MPEG4": "mpeg4", "H264": "h264", "H265": "hevc"}
 _SECRET = re.compile(r"(?i)(us(e)?r(name)?|pass(word|wd)?|pwd|psw|auth|token)")
 # What some makers put in the path instead: /user=admin_password=abc_channel=1.sdp
@@ -45,7 +49,9 @@ def model(information: Any) -> str:
 
 
 async def profiles(line: Line) -> list[Profile]:
-    """The largest first."""
+    """The largest first; none of a camera that knows only the newer service for them, which the library does not."""
+    if MEDIA not in line.xaddrs:
+        return []
     media = await line.create_media_service()
     found = [_profile(one) for one in (await media.GetProfiles() or [])[:MOST_PROFILES] if one.token]
     return sorted(found, key=lambda one: -one.width * one.height)
@@ -70,11 +76,15 @@ def _pixels(value: Any) -> int:
 
 
 async def streams(line: Line, known: list[Profile], host: str) -> tuple[Stream, ...]:
-    """Each address once, in the order of `known`; what the camera does not tell is left out."""
-    media = await line.create_media_service()
+    """Each address once, in the order of `known`; what the camera does not tell, or not in time, is left out."""
+    if not known:
+        return ()
+    media, until = await line.create_media_service(), time.monotonic() + _PATIENCE
     setup = {"Stream": "RTP-Unicast", "Transport": {"Protocol": "RTSP"}}
     found: dict[str, Stream] = {}
     for one in known:
+        if found and time.monotonic() > until:
+            break
         try:
             said = await media.GetStreamUri({"StreamSetup": setup, "ProfileToken": one.token})
         except Fault:

@@ -1,0 +1,360 @@
+"""What is known of a camera that can be moved, how often it is asked, and when it is left alone. The clock leaps."""
+
+import asyncio
+import time
+from dataclasses import replace
+
+import pytest
+
+from camera.engine.mov_state import LONGEST_RETRY, POLL
+from camera.engine.movable import LOST
+from camera.ptz.driver import Can, Code, Description, Motion, PtzError, Stream, Switches
+from tests.moving_kit import EVERYTHING, House, ScriptedDriver, play
+
+GONE = PtzError(Code.UNREACHABLE, "The camera does not answer.")
+WRONG = PtzError(Code.WRONG_PASSWORD, "The camera refuses the password.")
+
+
+def prepared(house: House, **values: object) -> House:
+    def prepare(driver: ScriptedDriver) -> None:
+        vars(driver).update(values)
+
+    house.prepare = prepare
+    return house
+
+
+def test_it_is_asked_once_what_it_is_and_tells_it() -> None:
+    async def scene() -> None:
+        house = House()
+        house.begin()
+        await house.settled()
+        for _ in range(3):
+            assert (await house.ask("info"))["model"] == "C200"
+        await asyncio.sleep(100)
+        assert house.driver.names("describe") == ["describe"] and house.kept == [house.driver.description]
+
+    play(scene)
+
+
+def test_what_it_says_is_told_whole() -> None:
+    async def scene() -> None:
+        house = House()
+        house.begin()
+        assert await house.ask("info") == {
+            "ok": True,
+            "abilities": ["alarm", "home", "led", "night", "pan_tilt", "presets", "privacy", "zoom"],
+            "model": "C200",
+            "presets": [{"token": "1", "name": "Door"}, {"token": "2", "name": "Gate"}],
+            "switches": {"privacy": False, "led": True, "alarm": False, "night": "auto"},
+            "moving_by": None,
+        }
+        asked = len(house.driver.calls)
+        await house.ask("info")
+        assert len(house.driver.calls) == asked, "from what was learnt a moment ago"
+        await asyncio.sleep(11)
+        house.driver.calls.clear()
+        await house.ask("info")
+        assert "presets" in house.driver.names()
+
+    play(scene)
+
+
+def test_privacy_is_looked_at_every_ten_seconds_and_told_with_its_beginning() -> None:
+    async def scene() -> None:
+        house = House()
+        house.begin()
+        await asyncio.sleep(35)
+        looks = house.driver.times("switches")
+        assert len(looks) == 4 and looks[-1] - looks[0] == pytest.approx(3 * POLL)
+        house.driver.stand = Switches(privacy=True)
+        await asyncio.sleep(POLL)
+        assert house.view.private_since == pytest.approx(time.time(), abs=5)
+        house.driver.stand = Switches(privacy=False)
+        await asyncio.sleep(POLL)
+        assert house.view.private_since == 0
+
+    play(scene)
+
+
+def test_privacy_that_is_switched_here_is_told_at_once() -> None:
+    async def scene() -> None:
+        house = House()
+        house.begin()
+        await house.settled()
+        house.driver.stand = Switches(privacy=True)
+        assert (await house.ask("switch", what="privacy", value=True))["ok"] and house.view.private_since
+        await house.settled()
+        assert house.driver.names()[-2:] == ["switch", "switches"]
+        assert house.driver.calls[-2][2] == (Can.PRIVACY, True)
+        assert house.written == [("bob", "switched camera yard", {"privacy": True})]
+
+    play(scene)
+
+
+def test_nobody_claims_privacy_of_a_camera_that_has_not_answered_for_long() -> None:
+    async def scene() -> None:
+        house = prepared(House(), stand=Switches(privacy=True))
+        house.begin()
+        await house.settled()
+        assert house.view.private_since
+        house.driver.faults["switches"] += [GONE] * 3
+        await asyncio.sleep(POLL + 4)
+        assert house.view.private_since, "one failure says nothing"
+        await asyncio.sleep(20)
+        assert not house.view.private_since
+        await asyncio.sleep(40)
+        assert house.view.private_since, "it answers again"
+
+    play(scene)
+
+
+def test_a_camera_without_that_switch_is_left_alone() -> None:
+    async def scene() -> None:
+        house = prepared(House(), description=Description("X", "", frozenset({Can.PAN_TILT})))
+        house.begin()
+        await asyncio.sleep(1000)
+        assert house.driver.names() == ["describe"]
+
+    play(scene)
+
+
+def test_while_somebody_moves_it_the_line_is_theirs() -> None:
+    async def scene() -> None:
+        house = House()
+        house.begin()
+        await house.settled()
+        for _ in range(30):
+            await house.ask("move", pan=1, seconds=1)
+            await asyncio.sleep(0.5)
+        assert len(house.driver.names("switches")) == 1
+
+    play(scene)
+
+
+def test_a_camera_that_is_away_is_asked_less_and_less_often_and_told_of() -> None:
+    async def scene() -> None:
+        house = House(lacks_streams=True)
+        house.prepare = lambda driver: driver.faults["describe"].extend([GONE] * 8)
+        house.begin()
+        await house.settled()
+        assert house.view.trouble is GONE
+        await asyncio.sleep(3600)
+        asked = house.driver.times("describe")
+        assert [round(b - a) for a, b in zip(asked, asked[1:], strict=False)] == [5, 10, 20, 40, 80, 160, 300, 300]
+        assert LONGEST_RETRY == 300 and house.view.trouble is None and house.kept
+
+    play(scene)
+
+
+def test_a_wrong_password_is_not_tried_again_until_the_row_changes() -> None:
+    async def scene() -> None:
+        house = House()
+        house.prepare = lambda driver: driver.faults["describe"].append(WRONG)
+        house.begin()
+        await asyncio.sleep(3600)
+        for do in ({"do": "move", "pan": 1}, {"do": "info"}, {"do": "home"}):
+            assert (await house.ask(**do))["code"] == "wrong_password"  # type: ignore[arg-type]
+        assert house.driver.names() == ["describe"]
+        house.mover.change(replace(house.control, speed=0.7))
+        await house.settled()
+        assert house.driver.names() == ["describe"], "nothing of the log-in has changed"
+        house.mover.change(replace(house.control, version=2))
+        await house.settled()
+        assert house.driver.names()[:2] == ["describe", "describe"] and (await house.ask("move", pan=1))["ok"]
+
+    play(scene)
+
+
+def test_a_password_that_is_found_wrong_later_is_not_tried_again_either() -> None:
+    async def scene() -> None:
+        house = House()
+        house.begin()
+        await house.settled()
+        house.driver.faults["switches"].append(WRONG)
+        await asyncio.sleep(1000)
+        assert len(house.driver.names("switches")) == 2
+        assert (await house.ask("move", pan=1))["code"] == "wrong_password" and not house.driver.names("move")
+
+    play(scene)
+
+
+def test_a_log_in_that_is_locked_is_left_alone_for_as_long_as_the_camera_says() -> None:
+    async def scene() -> None:
+        house = House()
+        locked = PtzError(Code.LOCKED_OUT, "Locked for 30 minutes.", 1800)
+        house.prepare = lambda driver: driver.faults["describe"].append(locked)
+        house.begin()
+        await asyncio.sleep(600)
+        answer = await house.ask("move", pan=1)
+        assert answer["code"] == "locked_out" and "20 minutes" in answer["error"]
+        await asyncio.sleep(1150)
+        assert "a minute" in (await house.ask("info"))["error"]
+        assert house.driver.names() == ["describe"]
+        await asyncio.sleep(60)
+        assert house.driver.names()[:2] == ["describe", "describe"] and house.kept
+
+    play(scene)
+
+
+def test_a_password_that_cannot_be_read_is_not_tried_at_all() -> None:
+    async def scene() -> None:
+        house = House(lacks_streams=True, is_lost=True)
+        house.begin()
+        await asyncio.sleep(100)
+        assert not house.drivers and str(house.view.trouble) == LOST
+
+    play(scene)
+
+
+def test_whatever_a_library_does_is_told_as_a_fault(caplog: pytest.LogCaptureFixture) -> None:
+    async def scene() -> None:
+        house = House()
+        house.begin()
+        await house.settled()
+        house.driver.faults["home"].append(KeyError("S3CRETpw"))  # type: ignore[arg-type]
+        answer = await house.ask("home")
+        assert answer["code"] == "failed" and "S3CRETpw" not in answer["error"]
+        assert (await house.ask("home"))["ok"]
+
+    play(scene)
+
+
+def test_streams_are_missing_where_the_camera_names_none() -> None:
+    async def scene() -> None:
+        house = prepared(House(lacks_streams=True), description=Description("X", "", EVERYTHING))
+        house.begin()
+        await house.settled()
+        assert house.view.trouble is not None and "no stream" in str(house.view.trouble)
+
+    play(scene)
+
+
+def test_positions_are_found_by_token_and_by_name_kept_and_deleted() -> None:
+    async def scene() -> None:
+        house = House()
+        house.begin()
+        await house.settled()
+        assert (await house.ask("goto", preset="2"))["ok"] and (await house.ask("goto", preset="DOOR"))["ok"]
+        assert [values for _, name, values in house.driver.calls if name == "go"] == [("2",), ("1",)]
+        saved = await house.ask("save", name=" Pool ")
+        assert saved == {"ok": True, "preset": {"token": "3", "name": "Pool"}}
+        assert (await house.ask("goto", preset="pool"))["ok"] and (await house.ask("delete", preset="Pool"))["ok"]
+        assert await house.ask("goto", preset="pool") == {
+            "ok": False, "code": "no_preset", "error": "The camera knows no such position.",
+        }  # fmt: skip
+        for name in ("", " ", "x" * 61, "a\nb", None, 5):
+            assert (await house.ask("save", name=name))["code"] == "failed"
+        assert [(what, values["position"]) for _, what, values in house.written] == [
+            ("sent camera yard to a position", "Gate"), ("sent camera yard to a position", "Door"),
+            ("saved a position of camera yard", "Pool"), ("sent camera yard to a position", "Pool"),
+            ("deleted a position of camera yard", "Pool"),
+        ]  # fmt: skip
+        assert (await house.ask("home"))["ok"] and house.written[-1][2] == {"position": "home"}
+
+    play(scene)
+
+
+def test_a_position_that_was_made_elsewhere_is_found() -> None:
+    async def scene() -> None:
+        house = House()
+        house.begin()
+        await house.ask("info")
+        house.driver.kept = [replace(house.driver.kept[0], token="9", name="New")]
+        assert (await house.ask("goto", preset="new"))["ok"]
+
+    play(scene)
+
+
+@pytest.mark.parametrize(
+    ("what", "value", "good"),
+    [
+        ("led", False, True), ("alarm", True, True), ("night", "on", True), ("night", True, False),
+        ("night", "never", False), ("led", "on", False), ("led", 1, False), ("led", None, False),
+        ("pan_tilt", True, False), ("", True, False), (None, True, False),
+    ],
+)  # fmt: skip
+def test_switches_are_set_only_as_they_can_be(what: object, value: object, good: bool) -> None:
+    async def scene() -> None:
+        house = House()
+        house.begin()
+        await house.settled()
+        answer = await house.ask("switch", what=what, value=value)
+        assert answer["ok"] is good and bool(house.driver.names("switch")) is good and bool(house.written) is good
+
+    play(scene)
+
+
+def with_events(**more: object) -> House:
+    return prepared(House(hears=True), description=Description("X", "", frozenset({Can.EVENTS})), **more)
+
+
+def test_what_the_camera_says_of_motion_is_passed_on() -> None:
+    async def scene() -> None:
+        wall = time.time()
+        house = with_events(news=[Motion(True, wall - 1), Motion(False, wall - 86400)])
+        house.begin()
+        await asyncio.sleep(5)
+        first, last = house.motions
+        assert first == Motion(True, wall - 1)
+        assert not last.on and last.at == pytest.approx(wall, abs=5), "its clock is wrong"
+
+    play(scene)
+
+
+def test_motion_of_a_camera_that_falls_silent_is_over() -> None:
+    async def scene() -> None:
+        house = with_events(news=[Motion(True, time.time()), GONE, GONE])
+        house.begin()
+        await asyncio.sleep(60)
+        assert [one.on for one in house.motions] == [True, False]
+        tries = house.driver.times("motion")
+        assert tries[2] - tries[1] == pytest.approx(5) and tries[3] - tries[2] == pytest.approx(10)
+
+    play(scene)
+
+
+def test_a_camera_that_answers_at_once_is_not_asked_without_pause() -> None:
+    async def scene() -> None:
+        house = with_events()
+        house.begin()
+        await house.settled()
+        house.driver.news = [Motion(True, time.time())] * 10000
+        house.mover.change(replace(house.control, version=3, hears=False))
+        house.mover.change(replace(house.control, version=4, hears=True))
+        house.motions.clear()
+        await asyncio.sleep(10)
+        assert len(house.motions) <= 101
+
+    play(scene)
+
+
+def test_the_camera_is_not_listened_to_where_motion_is_not_looked_for() -> None:
+    async def scene() -> None:
+        house = with_events(news=[Motion(True, time.time())] * 5)
+        house.control = replace(house.control, hears=False)
+        house.begin()
+        await asyncio.sleep(30)
+        assert not house.motions and not house.driver.names("motion")
+        house.mover.change(replace(house.control, hears=True, version=2))
+        await asyncio.sleep(0.05)
+        assert [one.on for one in house.motions] == [True]
+        house.mover.change(replace(house.control, hears=False, version=3))
+        assert [one.on for one in house.motions] == [True, False]
+        await asyncio.sleep(30)
+        assert len(house.motions) == 2
+
+    play(scene)
+
+
+def test_streams_that_could_not_be_kept_are_told_again_when_the_row_changes() -> None:
+    async def scene() -> None:
+        house = prepared(
+            House(lacks_streams=True), description=Description("X", "", EVERYTHING, (Stream("rtsp://h/1"),))
+        )
+        house.begin()
+        await house.settled()
+        assert len(house.kept) == 1
+        house.mover.change(replace(house.control, version=2))
+        assert len(house.kept) == 2
+
+    play(scene)
