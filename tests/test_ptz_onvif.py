@@ -177,6 +177,8 @@ def test_it_is_stopped_although_the_movement_failed(camera: OnvifCamera) -> None
 
     play(camera, scene)
     assert len(camera.asked("Stop")) == 1
+    # At once, without entering the camera again.
+    assert [one.name for one in camera.log][-2:] == ["ContinuousMove", "Stop"]
 
 
 def test_a_stop_that_fails_is_asked_for_once_more_in_fewer_words(camera: OnvifCamera) -> None:
@@ -326,6 +328,27 @@ def test_two_members_at_once_enter_it_once(camera: OnvifCamera) -> None:
 
     play(camera, scene)
     assert len(camera.asked("GetDeviceInformation")) == 1
+
+
+def test_a_line_that_broke_is_no_delay_for_the_stop(camera: OnvifCamera) -> None:
+    async def scene(driver: OnvifDriver) -> None:
+        await driver.move(1, 0, 0)
+        camera.stop_listening()
+        with pytest.raises(PtzError):
+            await driver.move(0.5, 0, 0)
+        camera.listen_again()
+        await driver.stop()
+
+    play(camera, scene)
+    assert camera.moving == (0.0, 0.0, 0.0) and len(camera.asked("GetDeviceInformation")) == 1
+
+
+def test_a_camera_whose_streams_only_the_newer_service_tells_is_described_without(camera: OnvifCamera) -> None:
+    from tests.peers import onvif_answers as say
+
+    camera.answers["GetServices"] = say.envelope(say.services(camera).replace("ver10/media", "ver20/media"))
+    said = play(camera, describe)
+    assert said.streams == () and said.model == "Muster Turret 5"
 
 
 def test_it_is_entered_anew_after_it_was_away(camera: OnvifCamera) -> None:

@@ -12,7 +12,7 @@ from camera.ptz.driver import Can, Code, Motion, PtzError
 from camera.ptz.onvif import OnvifDriver
 from tests.conftest import shared_file
 from tests.peers.onvif_camera import OnvifCamera
-from tests.peers.onvif_kit import failed, play
+from tests.peers.onvif_kit import failed, play, warm
 
 
 @pytest.fixture
@@ -180,6 +180,7 @@ def test_a_camera_that_was_away_is_subscribed_to_again(camera: OnvifCamera) -> N
 def test_a_camera_that_never_answers_is_told_of(camera: OnvifCamera, monkeypatch: pytest.MonkeyPatch) -> None:
     from camera.ptz import onvif_camera, onvif_events
 
+    warm()
     monkeypatch.setattr(onvif_camera, "LONGEST", 2.0)
     for name, value in (("HELD", 1), ("_MARGIN", 0.3), ("PARTING", 0.2)):
         monkeypatch.setattr(onvif_events, name, value)

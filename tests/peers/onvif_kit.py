@@ -8,6 +8,7 @@ from camera.ptz.driver import Code, Login, PtzError
 from camera.ptz.onvif import OnvifDriver
 from tests.peers.onvif_camera import OnvifCamera
 
+SERVICES = ("devicemgmt", "media", "ptz", "imaging", "events")
 T = TypeVar("T")
 Scene = Callable[[OnvifDriver], Awaitable[T]]
 
@@ -45,3 +46,18 @@ def failed(camera: OnvifCamera, scene: Scene[object], password: str | None = Non
     except PtzError as error:
         return error
     raise AssertionError(f"no error, but {done}")
+
+
+def warm() -> None:
+    """Load what is loaded once in a process, so that it does not count for a test that shortens the times."""
+    from onvif.client import _WSDL_PATH
+    from onvif.definition import SERVICES as ALL
+
+    from camera.ptz.onvif_line import definitions_loaded
+
+    async def load() -> None:
+        for name in SERVICES:
+            one = ALL[name]
+            await definitions_loaded(f"{_WSDL_PATH}/{one['wsdl']}", f"{{{one['ns']}}}{one['binding']}")
+
+    asyncio.run(load())
