@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.house import RealHouse, wait_for
-from tests.peers.onvif_camera import OnvifCamera
+from tests.peers.onvif_camera import DiscoveryResponder, OnvifCamera
 from tests.peers.rtsp import gstreamer
 from tests.test_e2e import PASSWORD, PICTURES, log_in
 from tests.wall_kit import chromium
@@ -32,7 +32,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def camera() -> Iterator[OnvifCamera]:
     told = {"codec": "h264", "user": "admin", "password": SECRET, "pattern": "ball", "width": 640, "height": 360}
-    with gstreamer(**told) as url, OnvifCamera("127.0.0.1", 0, url, url, "admin", SECRET) as camera:
+    with gstreamer(**told) as url, OnvifCamera("127.0.0.1", 0, url, f"{url}?subtype=1", "admin", SECRET) as camera:
         camera.motor.presets["P001"] = "Gate"
         yield camera
 
@@ -67,6 +67,7 @@ def added(browser: Browser, house: RealHouse, camera: OnvifCamera) -> str:
     expect(page.locator("#camera-test .camera-facts")).to_contain_text("turns and tilts", timeout=40_000)
     expect(page.locator("#camera-test img")).to_be_visible()
     expect(page.locator("[name=stream_address]")).to_have_value(re.compile(r"^rtsp://127\.0\.0\.1:\d+/cam$"))
+    expect(page.locator("[name=detect_address]")).to_have_value(re.compile(r"/cam\?subtype=1$"))
     assert SECRET not in page.content()
     keep(page, "wizard")
     page.get_by_role("button", name="Add camera").click()
@@ -257,6 +258,34 @@ def test_without_a_script_each_press_is_a_step(
     page.get_by_role("link", name="The saved positions").click()
     page.get_by_role("button", name="Gate", exact=True).click()
     expect(page.locator(".messages")).to_contain_text("On its way.")
+
+
+def test_cameras_are_found_in_the_network(
+    person: Callable[..., BrowserContext], added: str, camera: OnvifCamera
+) -> None:
+    context = person("alice")
+    page = context.new_page()
+    with OnvifCamera("127.0.0.3") as other, DiscoveryResponder(other), DiscoveryResponder(camera):
+        other.model = "Dome 9"
+        page.goto("/cameras/discover/")
+        page.get_by_role("button", name="Look for cameras").click()
+        expect(page.locator("#discover-waiting")).to_be_visible()
+        found = page.locator("#discovered li")
+        expect(found.filter(has_text="Dome 9")).to_be_visible(timeout=10_000)
+        expect(page.locator("#discover-waiting")).to_be_hidden()
+        expect(found.filter(has_text=camera.address)).to_contain_text("In the house already, as Turner")
+        for width, height in SIZES.values():
+            page.set_viewport_size({"width": width, "height": height})
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+            keep(page, f"found-{width}")
+        found.filter(has_text="Dome 9").get_by_role("link", name="Add").click()
+        expect(page.locator("[name=source]")).to_have_value(other.address)
+        expect(page.locator("[name=name]")).to_have_value("Dome 9")
+    # By itself it works too: without a script, and when nobody answers.
+    plain = person("bob", java_script_enabled=False).new_page()
+    plain.goto("/cameras/discover/")
+    plain.get_by_role("button", name="Look for cameras").click()
+    expect(plain.locator("#discovered")).to_contain_text(re.compile("No camera answered|found"))
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
