@@ -224,6 +224,33 @@ def test_a_flood_of_messages_is_read_in_bounds(camera: OnvifCamera) -> None:
     assert play(camera, scene) == (100, 100)
 
 
+@pytest.mark.faults
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"topic": "RuleEngine/" * 100_000},
+        {"rule": "x" * 1_000_000},
+        {"word": "state" * 200_000},
+        {"topic": "RuleEngine/Motion" + "\u202e" * 100_000, "rule": "&#0;"},
+    ],
+)
+def test_hostile_messages_are_harmless(camera: OnvifCamera, more: dict[str, str]) -> None:
+    async def scene(driver: OnvifDriver) -> float:
+        task = await listening(driver, camera)
+        begun = time.monotonic()
+        camera.tell(True, **more)
+        await asyncio.gather(task, return_exceptions=True)
+        keys = driver._camera._entered.events._active  # type: ignore[union-attr]
+        assert len(str(keys)) < 5000
+        took = time.monotonic() - begun
+        task = await listening(driver, camera)
+        camera.tell(True)
+        assert (await task)[0].on
+        return took
+
+    assert play(camera, scene) < 2.0
+
+
 def _as_read(value: Any) -> Any:
     if isinstance(value, dict):
         return SimpleNamespace(**{name: _as_read(one) for name, one in value.items()})

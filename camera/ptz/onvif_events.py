@@ -20,7 +20,7 @@ KEPT = timedelta(seconds=120)
 HELD, _MARGIN, PARTING = 6, 2.0, 1.4
 # A camera that answers at once, with nothing, is not asked again and again.
 _LEAST = 1.0
-_MOST_MESSAGES, _MOST_ACTIVE = 100, 100
+_MOST_MESSAGES, _MOST_ACTIVE, _MOST_ITEMS, _LONGEST_WORD = 100, 100, 20, 200
 # Further off than this the camera's clock has been changed meanwhile.
 _CLOCK_TRUST = 30.0
 # What is taken for movement: by its topic, and by the name of the word that says yes or no.
@@ -88,13 +88,13 @@ class Events:
         return found
 
     def _word(self, message: Any) -> Motion | None:
-        topic = str(message.Topic._value_1).strip()
+        topic = str(message.Topic._value_1).strip()[:_LONGEST_WORD]
         inner = message.Message._value_1
-        says = [str(item.Value) for item in _items(inner.Data) if _WORDS.fullmatch(str(item.Name))]
+        says = [item.Value for item in _items(inner.Data) if _WORDS.fullmatch(str(item.Name))]
         if not _TOPIC.search(topic) or not says:
             return None
-        key = (topic, *(f"{item.Name}={item.Value}" for item in _items(inner.Source)))
-        on = any(value.strip().lower() in ("true", "1") for value in says)
+        key = (topic, *(f"{item.Name}={item.Value}"[:_LONGEST_WORD] for item in _items(inner.Source)))
+        on = any(str(value).strip().lower() in ("true", "1") for value in says)
         if on and str(inner.PropertyOperation) != "Deleted":
             self._active[key] = None
             while len(self._active) > _MOST_ACTIVE:
@@ -123,4 +123,4 @@ class Events:
 
 
 def _items(part: Any) -> list[Any]:
-    return list(getattr(part, "SimpleItem", None) or [])
+    return list((getattr(part, "SimpleItem", None) or [])[:_MOST_ITEMS])

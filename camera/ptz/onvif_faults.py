@@ -62,7 +62,7 @@ WRONG = "The camera refuses the user name or password."
 def names(error: Fault) -> set[str]:
     """The fault's codes without their prefixes, for instance {"Sender", "InvalidArgVal", "NoToken"}."""
     codes = [error.code, *(error.subcodes or [])]
-    return {re.split(r"[:}]", str(code).strip())[-1] for code in codes if code is not None}
+    return {re.split(r"[:}]", str(code).strip()[-200:])[-1] for code in codes[:10] if code is not None}
 
 
 def is_refusal(error: BaseException) -> bool:
@@ -93,7 +93,7 @@ def _of_line(error: BaseException, host: str) -> PtzError:
         return PtzError(Code.UNREACHABLE, f"The camera at {host} does not answer in time.")
     if isinstance(error, aiohttp.ClientConnectionError | OSError):
         return PtzError(Code.UNREACHABLE, f"The camera at {host} cannot be reached.")
-    log.debug("an ONVIF camera's answer that could not be read: %s", type(error).__name__, exc_info=error)
+    log.debug("an ONVIF camera's answer that could not be read: %s", type(error).__name__)
     return PtzError(Code.FAILED, f"What answers at {host} does not speak ONVIF as it should.")
 
 

@@ -7,20 +7,20 @@ import argparse
 import base64
 import contextlib
 import hashlib
-import socket
 import threading
 import time
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 from tests.peers import onvif_answers as say
 from tests.peers.http_camera import digest_is_right
 from tests.peers.onvif_motor import Motor, Place, RefusedError, Subscriptions, values_of
 from tests.peers.onvif_probe import DiscoveryResponder
+from tests.peers.onvif_server import SoapServer
 
 __all__ = ["Command", "DiscoveryResponder", "OnvifCamera"]
 
@@ -60,6 +60,7 @@ class OnvifCamera:
         small_uri: str = "rtsp://127.0.0.2:8554/small",
         username: str = "admin",
         password: str = "onvif secret ü",
+        certificate: Path | None = None,
     ) -> None:
         self.username, self.password = username, password
         self.uris = {"main": stream_uri, "small": small_uri}
@@ -82,9 +83,10 @@ class OnvifCamera:
         self._nonces: set[str] = set()
         self._changed = threading.Condition()
         self.subscriptions = Subscriptions(self, self._changed)
-        self._server = _Server((host, port), self)
+        self.certificate = certificate
+        self._server = SoapServer((host, port), self)
         self.host, self.port = host, int(self._server.server_address[1])
-        self.says = f"http://{host}:{self.port}"
+        self.says = f"http{'s' if certificate else ''}://{host}:{self.port}"
         self.snapshot_uri = f"{self.says}/snapshot.jpg"
 
     @property
@@ -106,7 +108,7 @@ class OnvifCamera:
         self._server.stop()
 
     def listen_again(self) -> None:
-        self._server = _Server((self.host, self.port), self)
+        self._server = SoapServer((self.host, self.port), self)
         self._server.start()
 
     def now(self) -> float:
@@ -208,71 +210,6 @@ class OnvifCamera:
             self.ir_cut = asked.findtext(".//tt:IrCutFilter", "", _T)
             return "<timg:SetImagingSettingsResponse/>"
         return self.motor.do(name, values_of(asked))
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
-
-    def __init__(self, place: tuple[str, int], camera: OnvifCamera) -> None:
-        self.camera = camera
-        self._open: list[socket.socket] = []
-        super().__init__(place, _Handler)
-
-    def start(self) -> None:
-        threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
-
-    def stop(self) -> None:
-        self.shutdown()
-        self.server_close()
-        for sock in self._open:
-            with contextlib.suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
-
-    def process_request(self, request: Any, client_address: Any) -> None:
-        self._open.append(request)
-        super().process_request(request, client_address)
-
-    def handle_error(self, *_: Any) -> None:
-        return  # a connection that broke
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    # Head and body leave together, and at once.
-    wbufsize = -1
-    disable_nagle_algorithm = True
-    timeout = 30
-    server: _Server
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        camera = self.server.camera
-        name, status, answer = camera.answer(self.path, body, self.headers)
-        more = {"Content-Type": "application/soap+xml; charset=utf-8"} | camera.headers.get(name, {})
-        with contextlib.suppress(OSError):
-            self._send(status, answer, more, len(answer) + (name in camera.trickle))
-            if name in camera.trickle:
-                camera.over.wait()
-
-    def do_GET(self) -> None:
-        picture = self.server.camera.picture
-        self._send(200 if picture else 404, picture, {"Content-Type": "image/jpeg"}, len(picture))
-
-    def _send(self, status: int, body: bytes, headers: dict[str, str], length: int) -> None:
-        self.send_response(status)
-        if status == 401 and self.server.camera.digest:
-            challenge = f'Digest realm="onvif", nonce="{self.server.camera.digest}", qop="auth"'
-            self.send_header("WWW-Authenticate", challenge)
-        for name, value in headers.items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(length))
-        self.end_headers()
-        self.wfile.write(body)
-        self.wfile.flush()
-
-    def log_message(self, *_: Any) -> None:
-        return
 
 
 def _seconds(created: str) -> float:
