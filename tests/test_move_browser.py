@@ -14,6 +14,8 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from tests.house import RealHouse, wait_for
 from tests.peers.onvif_camera import DiscoveryResponder, OnvifCamera
 from tests.peers.rtsp import gstreamer
+from tests.peers.tapo_camera import CLOUD_PASSWORD, TapoCamera
+from tests.peers.tapo_device import Device
 from tests.test_e2e import PASSWORD, PICTURES, log_in
 from tests.wall_kit import chromium
 
@@ -198,6 +200,20 @@ def test_arrows_and_the_ring_move_it(live: Page, camera: OnvifCamera) -> None:
     live.mouse.up()
 
 
+def test_where_no_socket_is_open_the_api_is_asked(live: Page, camera: OnvifCamera) -> None:
+    live.select_option("[data-way-choice]", "stream")
+    expect(live.locator("[data-way]")).to_have_text(re.compile("stream"))
+    began, stops = len(camera.asked("ContinuousMove")), len(camera.asked("Stop"))
+    with live.expect_request("**/api/v1/cameras/turner/move"):
+        press(live, LEFT)
+    wait_for(lambda: moves(camera, began), 5, "the first command")
+    live.wait_for_timeout(1200)
+    # It went on all the while.
+    assert camera.moving[0] < 0 and len(camera.asked("Stop")) == stops
+    live.mouse.up()
+    stopped(camera, stops, time.monotonic())
+
+
 def test_a_closed_tab_stops_it(person: Callable[..., BrowserContext], added: str, camera: OnvifCamera) -> None:
     page = opened(person("alice"), camera)
     began, stops = len(camera.asked("ContinuousMove")), len(camera.asked("Stop"))
@@ -258,6 +274,63 @@ def test_without_a_script_each_press_is_a_step(
     page.get_by_role("link", name="The saved positions").click()
     page.get_by_role("button", name="Gate", exact=True).click()
     expect(page.locator(".messages")).to_contain_text("On its way.")
+
+
+def test_a_tapo_camera_tells_what_is_wrong_and_goes_into_privacy_mode(
+    person: Callable[..., BrowserContext], house: RealHouse
+) -> None:
+    page = person("alice").new_page()
+    with TapoCamera(host="127.0.0.2", device=Device(presets={"1": "Crib"})) as tapo:
+        page.goto(f"/cameras/add/?source={tapo.address}&name=Nursery")
+        page.fill("[name=username]", "viewer")
+        page.fill("[name=password]", "stream secret 3")
+        page.fill("[name=cloud_password]", "not this one")
+        page.click("#test-button")
+        outcome = page.locator("#camera-test .camera-outcome")
+        expect(outcome).to_contain_text("password", timeout=40_000)
+        print("wrong password:", outcome.inner_text())
+        page.fill("[name=cloud_password]", CLOUD_PASSWORD)
+        page.click("#test-button")
+        # It has no picture here; what it is, it says all the same.
+        expect(page.locator(".camera-facts")).to_contain_text("turns and tilts", timeout=60_000)
+        expect(page.locator("[name=stream_address]")).to_have_value("rtsp://127.0.0.2:554/stream1")
+        expect(page.locator("[name=detect_address]")).to_have_value("rtsp://127.0.0.2:554/stream2")
+        assert CLOUD_PASSWORD not in page.content()
+        page.get_by_role("button", name="Add camera").click()
+        expect(page).to_have_url(re.compile(r"/live/nursery/$"), timeout=30_000)
+
+        def there() -> bool:
+            page.reload()
+            return page.locator("[data-move]").count() > 0
+
+        wait_for(there, 20, "the engine to learn what the camera can")
+        page.goto("/cameras/nursery/")
+        page.get_by_role("button", name="Switch privacy mode on").click()
+        expect(page.locator("#switches")).to_contain_text(re.compile(r"Privacy mode: on"), timeout=15_000)
+        assert tapo.device.privacy
+        keep(page, "switches")
+        page.goto("/")
+        expect(page.locator("[data-camera=nursery] [data-words]")).to_contain_text(
+            re.compile(r"Privacy mode since \d\d:\d\d"), timeout=15_000
+        )
+        page.goto("/live/nursery/")
+        press(page, LEFT)
+        expect(page.locator(WORDS)).to_contain_text(re.compile("privacy", re.IGNORECASE))
+        page.mouse.up()
+        page.goto("/cameras/nursery/switches/")
+        page.get_by_role("button", name="Switch privacy mode off").click()
+        expect(page.locator("#switches")).to_contain_text("Privacy mode: off", timeout=15_000)
+        page.get_by_role("button", name="Sound the alarm…").click()
+        page.get_by_role("heading", name="Sound the alarm of Nursery?").wait_for()
+        assert not tapo.device.alarm
+        page.get_by_role("button", name="Sound the alarm").click()
+        expect(page.locator(".messages")).to_contain_text("Alarm: on.", timeout=15_000)
+        assert tapo.device.alarm
+        began = len(tapo.commands("motorMove"))
+        page.goto("/live/nursery/")
+        press(page, LEFT)
+        wait_for(lambda: len(tapo.commands("motorMove")) > began, 8, "a step to the left")
+        page.mouse.up()
 
 
 def test_cameras_are_found_in_the_network(
