@@ -149,6 +149,21 @@ def test_a_packed_answer_is_not_unpacked(camera: OnvifCamera) -> None:
         return watch
 
     assert play(camera, scene).grew < 30_000_000
+    # Not even a short one: it was not asked for packed.
+    camera.answers["GetProfiles"] = gzip.compress(say.envelope(say.profiles(camera)))
+    assert refused(camera, describe)[0] == Code.FAILED
+
+
+@pytest.mark.parametrize(
+    "answer", [b"<a/>" * 60_001, b"<a " + b"b='c' " * 301, b"<?xml?> <!DOCTYPE x><a/>", b"x", "<a/>".encode("utf-16")]
+)
+def test_some_answers_are_not_even_parsed(answer: bytes) -> None:
+    from camera.ptz.onvif_faults import AnswerError
+    from camera.ptz.onvif_line import _check
+
+    with pytest.raises(AnswerError):
+        _check(answer, 200)
+    _check(b'\xef\xbb\xbf\n<?xml version="1.0"?>' + b"<a b='c'/>" * 30_000, 200)
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])

@@ -2,6 +2,7 @@
 
 import asyncio
 import importlib
+import time
 from typing import TYPE_CHECKING
 
 from camera.ptz.driver import Can, Code, Description, Login, Motion, Preset, PtzError, Switches
@@ -9,8 +10,8 @@ from camera.ptz.driver import Can, Code, Description, Login, Motion, Preset, Ptz
 if TYPE_CHECKING:
     from camera.ptz.onvif_camera import OnvifCamera
 
-# How long a method may take, in seconds.
-LONGEST = 9.5
+# How long loading is waited for, in seconds. It counts for the method that waits.
+PATIENCE = 5.0
 
 
 class OnvifDriver:
@@ -23,15 +24,16 @@ class OnvifDriver:
 
     async def _loaded(self) -> "OnvifCamera":
         if self._camera is None:
+            begun = time.monotonic()
             try:
-                async with asyncio.timeout(LONGEST):
+                async with asyncio.timeout(PATIENCE):
                     module = await asyncio.to_thread(importlib.import_module, "camera.ptz.onvif_camera")
             except ImportError as error:
                 raise PtzError(Code.FAILED, f"A library for ONVIF cameras is missing ({error.name}).") from None
             except TimeoutError:
                 raise PtzError(Code.BUSY, "What speaks to ONVIF cameras is still being loaded.", 5.0) from None
             # Two tasks may have waited.
-            self._camera = self._camera or module.OnvifCamera(self._login)
+            self._camera = self._camera or module.OnvifCamera(self._login, time.monotonic() - begun)
         return self._camera
 
     async def describe(self) -> Description:

@@ -71,10 +71,10 @@ class Entered:
 
 
 class OnvifCamera:
-    """The methods are the driver's (camera/ptz/driver.py)."""
+    """The methods are the driver's (camera/ptz/driver.py). `late`: seconds that the first of them has waited."""
 
-    def __init__(self, login: Login) -> None:
-        self._login = login
+    def __init__(self, login: Login, late: float = 0.0) -> None:
+        self._login, self._late = login, late
         self._host = host_and_port(login.address)[0]
         self._door = asyncio.Lock()
         self._entered: Entered | None = None
@@ -155,8 +155,9 @@ class OnvifCamera:
 
     async def _do(self, work: Callable[[Entered], Awaitable[T]], farewell: float | None = None) -> T:
         """Enter if need be, work, and tell every fault as a PtzError; seconds for a `farewell` are left over."""
+        late, self._late = self._late, 0.0
         try:
-            async with asyncio.timeout(LONGEST - (PARTING if farewell is None else farewell)):
+            async with asyncio.timeout(LONGEST - late - (PARTING if farewell is None else farewell)):
                 it = await self._enter()
                 try:
                     return await work(it)
