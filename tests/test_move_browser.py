@@ -17,7 +17,7 @@ from tests.peers.rtsp import gstreamer
 from tests.peers.tapo_camera import CLOUD_PASSWORD, TapoCamera
 from tests.peers.tapo_device import Device
 from tests.test_e2e import PASSWORD, PICTURES, log_in
-from tests.wall_kit import chromium
+from tests.wall_kit import Fingers, chromium
 
 pytestmark = pytest.mark.e2e
 SECRET = "S3CRETpw"
@@ -137,12 +137,16 @@ def moves(camera: OnvifCamera, since: int = 0) -> list[tuple[float, float, float
     return [(*(float(one.values.get(f"PanTilt.{axis}", 0)) for axis in "xy"), one.at) for one in found]  # type: ignore[misc]
 
 
-def press(page: Page, selector: str) -> float:
-    """Hold it; the moment at which that began."""
+def middle(page: Page, selector: str) -> tuple[float, float]:
     page.locator(selector).scroll_into_view_if_needed()
     box = page.locator(selector).bounding_box()
     assert box is not None
-    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
+def press(page: Page, selector: str) -> float:
+    """Hold it; the moment at which that began."""
+    page.mouse.move(*middle(page, selector))
     began = time.monotonic()
     page.mouse.down()
     return began
@@ -183,11 +187,7 @@ def test_arrows_and_the_ring_move_it(live: Page, camera: OnvifCamera) -> None:
     stopped(camera, stops, time.monotonic())
     assert moves(camera, began)[0][1] > 0
     began, stops = len(camera.asked("ContinuousMove")), len(camera.asked("Stop"))
-    ring = live.locator("[data-move-pad]")
-    ring.scroll_into_view_if_needed()
-    box = ring.bounding_box()
-    assert box is not None
-    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    x, y = middle(live, "[data-move-pad]")
     live.mouse.move(x, y)
     live.mouse.down()
     live.mouse.move(x + 20, y + 20, steps=4)
@@ -198,6 +198,32 @@ def test_arrows_and_the_ring_move_it(live: Page, camera: OnvifCamera) -> None:
     live.evaluate("window.dispatchEvent(new Event('blur'))")
     stopped(camera, stops, let_go)
     live.mouse.up()
+
+
+def test_a_finger_holds_it_and_a_lost_one_stops_it(
+    person: Callable[..., BrowserContext], added: str, camera: OnvifCamera
+) -> None:
+    page = opened(person("bob", width=360, has_touch=True, is_mobile=True), camera)
+    fingers = Fingers(page)
+    for end in ("End", "Cancel"):
+        began, stops = len(camera.asked("ContinuousMove")), len(camera.asked("Stop"))
+        fingers.to("Start", middle(page, "button[value=right]"))
+        wait_for(lambda began=began: moves(camera, began), 5, "the first command")  # type: ignore[misc]
+        let_go = time.monotonic()
+        fingers.to(end)
+        stopped(camera, stops, let_go)
+        assert moves(camera, began)[0][0] > 0
+    # The ring takes the finger, and the page does not scroll away beneath it.
+    began, stops, at = len(camera.asked("ContinuousMove")), len(camera.asked("Stop")), page.evaluate("scrollY")
+    x, y = middle(page, "[data-move-pad]")
+    fingers.to("Start", (x, y))
+    for step in range(1, 7):
+        fingers.to("Move", (x, y - step * 10))
+    wait_for(lambda: any(tilt > 0 for _, tilt, _ in moves(camera, began)), 5, "up")
+    assert page.evaluate("scrollY") == at
+    let_go = time.monotonic()
+    fingers.to("End")
+    stopped(camera, stops, let_go)
 
 
 def test_where_no_socket_is_open_the_api_is_asked(live: Page, camera: OnvifCamera) -> None:

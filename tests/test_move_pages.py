@@ -4,6 +4,7 @@ import html
 import re
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -44,7 +45,7 @@ def body(reply: Any) -> str:
 
 def shown(monkeypatch: pytest.MonkeyPatch, camera: Camera, **values: Any) -> None:
     """The hub hears that of the camera, and of no other."""
-    state = CameraState(camera.pk, **{"state": "online", "since": time.time() - 60} | values)
+    state = replace(CameraState(camera.pk, "online", since=time.time() - 60), **values)
     monkeypatch.setattr(current_hub(), "state", lambda pk: state if pk == camera.pk else CameraState(pk, "online"))
 
 
