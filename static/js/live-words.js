@@ -18,9 +18,7 @@ export function stateWords({ lost, state, age, captured, delay, calm, plain, tim
   const old = captured === null ? "" : ` · picture of ${time(captured)}, ${ago(age)}`;
   if (lost) return `▲ ${lost}${old}`;
   if (!state) return `◌ Connecting${old}`;
-  if (state.state === "paused" && state.reason === "PRIVACY") {
-    return `◐ Privacy mode${state.since ? ` since ${time(state.since)}` : ""}${old}`;
-  }
+  if (isPrivate(state)) return `◐ Privacy mode${state.since ? ` since ${time(state.since)}` : ""}`;
   const [shape, word] = WORDS[state.state] ?? WORDS.offline;
   if (state.state !== "online") {
     const when = state.since && state.state !== "connecting" ? ` since ${time(state.since)}` : "";
@@ -35,6 +33,9 @@ export function stateWords({ lost, state, age, captured, delay, calm, plain, tim
   if (age >= LIVE) return `◌ ${ago(age)}${kept}`;
   return `${shape} ${word}${delay ? ` · ${milliseconds(delay.median)}` : ""}${kept}`;
 }
+
+/** Whether the camera has closed its eye because somebody wished it. */
+export function isPrivate(state) { return state?.state === "paused" && state.reason === "PRIVACY"; }
 
 export function isLive(age) { return age < LIVE; }
 
