@@ -114,7 +114,8 @@ class _Leap(selectors.SelectSelector):
         ready = super().select(0)
         if not ready:
             assert timeout is not None, "nothing will ever happen"
-            self.now = round(self.now + timeout, 9)
+            # Rounded for the eye, but never down: a timer that comes too soon would come again and again.
+            self.now = max(round(self.now + timeout, 9), self.now + timeout)
         return ready
 
 

@@ -59,6 +59,22 @@ def test_what_it_says_is_told_whole() -> None:
     play(scene)
 
 
+def test_who_asks_what_it_is_does_not_hold_up_who_moves_it() -> None:
+    async def scene() -> None:
+        house = House()
+        house.begin()
+        await house.ask("info")
+        await asyncio.sleep(POLL / 2)
+        house.driver.calls.clear()
+        for _ in range(20):
+            await house.ask("move", pan=1, seconds=2)
+            assert (await house.ask("info", by="alice"))["presets"]
+            await asyncio.sleep(1)
+        assert set(house.driver.names()) == {"move"}
+
+    play(scene)
+
+
 def test_privacy_is_looked_at_every_ten_seconds_and_told_with_its_beginning() -> None:
     async def scene() -> None:
         house = House()

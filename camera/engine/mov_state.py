@@ -106,7 +106,11 @@ class Standing:
     async def switches(self) -> Switches:
         """How they stand, or stood a moment ago. Raises PtzError."""
         at, switches = self._switches
-        return switches if now() - at <= FRESH else await self._look_at_switches()
+        return switches if self.is_fresh(at) else await self._look_at_switches()
+
+    def is_fresh(self, at: float) -> bool:
+        """Whether what was learnt then is to be told again; anything is while the line is somebody else's."""
+        return now() - at <= FRESH or (self.busy and at > -math.inf)
 
     async def switch(self, can: Can, value: bool | str) -> None:
         """Raises PtzError."""

@@ -5,7 +5,7 @@ import math
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from camera.engine.mov_state import FRESH, Host, Standing, now
+from camera.engine.mov_state import Host, Standing, now
 from camera.engine.movable import Control, Make
 from camera.engine.movement import LONGEST, Course, Movement, Who
 from camera.ptz.driver import Can, Code, Description, Preset, PtzError, Switches
@@ -168,7 +168,7 @@ class Mover:
         raise PtzError(Code.NO_PRESET, "The camera knows no such position.")
 
     async def _known_presets(self, *, again: bool = False) -> list[Preset]:
-        if again or now() - self._presets[0] > FRESH:
+        if again or not self._standing.is_fresh(self._presets[0]):
             presets = await self._link.use(lambda driver: driver.presets())
             self._presets = now(), presets
         return self._presets[1]
