@@ -15,7 +15,7 @@ from camera.models import Camera, Gap
 from main.models import AuditEntry
 from main.wiring import write_audit
 from tests.house import wait_for
-from tests.peers.onvif_camera import OnvifCamera
+from tests.peers.onvif_camera import DiscoveryResponder, OnvifCamera
 from tests.peers.tapo_camera import CLOUD_PASSWORD, TapoCamera
 from tests.peers.tapo_device import Device
 from tests.test_moving_engine import Stage
@@ -195,3 +195,16 @@ def test_what_an_onvif_camera_says_of_motion_reaches_its_process(
     onvif.tell(False)
     wait_for(lambda: hears(False), 5, "its word")
     sender.close()
+
+
+def test_cameras_of_the_network_are_found_and_those_of_the_house_known(
+    street: Street, cameras: tuple[TapoCamera, OnvifCamera]
+) -> None:
+    _, onvif = cameras
+    with OnvifCamera(host="127.0.0.4") as other, DiscoveryResponder(onvif), DiscoveryResponder(other):
+        began = time.monotonic()
+        answer = street.command("discover", {"seconds": 1.5})
+        assert answer["ok"] and time.monotonic() - began < 3
+    found = {one["address"]: one["known"] for one in answer["found"]}
+    # Other tests' cameras may answer as well.
+    assert (found[onvif.address], found[other.address]) == (True, False)
