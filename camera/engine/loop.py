@@ -82,9 +82,7 @@ class Engine:
         self.outages = Outages(self.tell_event)
         self.gaps = Gaps()
         self._rows = Rows(self._want_later, [self.outages.step, self.gaps.step, self.adoption.step, *jobs])
-        # Before the states they remember are overwritten.
-        self._rows.once(self.outages.begin)
-        self._rows.once(self.gaps.begin)
+        self._rows.once(self._take_up)
         self.intake = Intake(self._rows, self._later, self._tell, self._happened)
         self._asking = Asking(self._rows, self._supervisor.slots, self._later, self._want, self._state_of)
         house = MovingHouse(self._rows, self._supervisor, self._tell, self._look_again)
@@ -96,6 +94,11 @@ class Engine:
             self._poller.register(socket, zmq.POLLIN)
         self._poller.register(self._wake, zmq.POLLIN)
         self._republished = self._supervised = 0.0
+
+    def _take_up(self) -> None:
+        """What the engine before this one left; in one go, before the states it wrote are written over."""
+        self.outages.begin()
+        self.gaps.begin()
 
     def also(self, jobs: list[Callable[[], object]]) -> None:
         """Further jobs for the rows thread, once a second each. Before `run`."""
