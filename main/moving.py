@@ -80,6 +80,11 @@ def may_move(camera: Camera) -> bool:
     return camera.kind in CONTROLLED and bool(movable & set(abilities_of(camera)))
 
 
+def is_learnt(camera: Camera) -> bool:
+    """Whether the engine has heard what the camera can; for kinds that are never asked there is nothing to hear."""
+    return camera.kind not in CONTROLLED or bool(camera.abilities or camera.model)
+
+
 def abilities_of(camera: Camera) -> list[str]:
     """Those that the engine has found, in the order of Can."""
     told = camera.abilities if isinstance(camera.abilities, list) else []

@@ -86,7 +86,7 @@ def make_turner(keeper: User | None, **values: Any) -> Camera:
     """A camera with a motor and all switches, which nobody else may see."""
     usual = {
         "name": "Gate", "slug": "gate", "kind": "onvif", "address": "onvif://10.0.0.9:8000", "abilities": ABILITIES,
-        "stream_address": "rtsp://10.0.0.9/main", "keeper": keeper,
+        "stream_address": "rtsp://10.0.0.9/main", "model": "Turner 5", "keeper": keeper,
     }  # fmt: skip
     return Camera.objects.create(**usual | values)
 

@@ -64,11 +64,8 @@ def add_turner(browser: Browser, house: RealHouse, camera: OnvifCamera) -> None:
     page.get_by_role("button", name="Add camera").click()
     expect(page).to_have_url(re.compile(r"/live/turner/$"), timeout=30_000)
 
-    def there() -> bool:
-        page.reload()
-        return page.locator("[data-move]").count() > 0
-
-    wait_for(there, 20, "the engine to learn that the camera moves")
+    # The pad comes by itself as soon as the engine knows that there is a motor.
+    expect(page.locator("[data-move]")).to_be_visible(timeout=30_000)
     house.manage("grant", "bob", "turner", "watch,move")
     context.close()
 

@@ -99,6 +99,22 @@ def test_who_moves_it_and_since_when_it_is_private_is_told(
         assert re.search(r"Privacy mode since \d\d:\d\d", body(client_of(alice).get(path))), path
 
 
+def test_a_page_that_waits_for_the_pad_is_loaded_again(
+    client_of: ClientOf, alice: User, bob: User, gate: Camera, yard: Camera
+) -> None:
+    Camera.objects.filter(pk=gate.pk).update(abilities=[], model="")
+    client, path = client_of(alice), "/live/gate/presets/?learnt"
+    assert f'hx-get="{path}"' in body(client.get("/live/gate/")) and "being asked" in body(client.get("/live/gate/"))
+    assert "being asked" not in body(client.get("/live/yard/"))
+    waiting = client.get(path, headers=HTMX)
+    assert (waiting.status_code, waiting.headers.get("HX-Refresh")) == (204, None)
+    Camera.objects.filter(pk=gate.pk).update(model="No motor")
+    assert client.get(path, headers=HTMX).headers["HX-Refresh"] == "true"
+    assert "being asked" not in body(client.get("/live/gate/"))
+    may(bob, gate, Right.WATCH)
+    assert client_of(bob).get(path).status_code == 403
+
+
 # --- steps without a script ---
 
 

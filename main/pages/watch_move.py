@@ -44,6 +44,8 @@ def move_context(camera: Camera, rights: AbstractSet[str]) -> dict[str, Any]:
     can = set(moving.abilities_of(camera)) if may else set()
     return {
         "may_move": may,
+        # Just added: the pad comes as soon as the engine knows whether there is a motor.
+        "is_asked": Right.MOVE in rights and not moving.is_learnt(camera),
         "can_turn": Can.PAN_TILT in can,
         "can_zoom": Can.ZOOM in can,
         "can_home": Can.HOME in can,
@@ -82,6 +84,8 @@ def presets(request: HttpRequest, slug: str) -> HttpResponse:
     Part of the live page by htmx, and a page of its own."""
     actor = session_actor(request)
     camera = camera_for(actor, slug, Right.MOVE)
+    if "learnt" in request.GET:
+        return _learnt(camera)
     if not moving.may_move(camera):
         raise Http404("This camera is not moved from here.")
     done = fault = ""
@@ -104,6 +108,11 @@ def presets(request: HttpRequest, slug: str) -> HttpResponse:
     }
     part = request.headers.get("HX-Request") == "true"
     return render(request, "partials/presets.html" if part else "presets.html", context)
+
+
+def _learnt(camera: Camera) -> HttpResponse:
+    """For a live page that waits: nothing, or htmx's word to load it again."""
+    return HttpResponse(status=204, headers={"HX-Refresh": "true"} if moving.is_learnt(camera) else {})
 
 
 def _acted(actor: Actor, slug: str, wish: QueryDict) -> tuple[str, str]:
