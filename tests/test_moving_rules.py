@@ -297,6 +297,20 @@ def test_a_press_that_waited_until_it_was_released_moves_nothing() -> None:
     play(scene)
 
 
+def test_a_press_that_waited_for_its_turn_until_it_was_over_moves_nothing() -> None:
+    async def scene() -> None:
+        house = House()
+        house.begin()
+        await house.settled()
+        house.driver.delays["home"] = 3
+        other = asyncio.create_task(house.ask("home", by="alice"))
+        await house.settled()
+        assert (await house.ask("move", pan=1, seconds=1))["code"] == "unreachable"
+        assert (await other)["ok"] and "move" not in house.driver.names() and house.view.mover == ""
+
+    play(scene)
+
+
 def test_a_stop_of_what_nobody_moves_here_is_sent() -> None:
     async def scene() -> None:
         house = House()

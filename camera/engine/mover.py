@@ -7,7 +7,7 @@ from typing import Any
 
 from camera.engine.mov_state import Host, Standing, now
 from camera.engine.movable import Control, Make
-from camera.engine.movement import LONGEST, Course, Movement, Who
+from camera.engine.movement import Course, Movement, Who
 from camera.ptz.driver import Can, Code, Description, Preset, PtzError, Switches
 
 _NAME, _WHO = 60, 150
@@ -216,7 +216,7 @@ def read_course(body: Answer) -> tuple[Course, float]:
         raise PtzError(Code.FAILED, "Pan, tilt, zoom and seconds are numbers.")
     if not (all(-1 <= one <= 1 for one in values) and seconds >= 0):
         raise PtzError(Code.FAILED, "Pan, tilt and zoom are from -1 to 1, and seconds are not below 0.")
-    return Course(*map(float, values)), min(float(seconds), LONGEST)
+    return Course(*map(float, values)), float(seconds)
 
 
 def _is_number(value: object) -> bool:
