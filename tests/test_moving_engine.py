@@ -11,77 +11,26 @@ from typing import Any
 import pytest
 
 from accounts.models import User
-from camera import bus, discovery, ports
-from camera.commands import ask_engine
+from camera import bus
 from camera.engine import supervisor
 from camera.models import Camera, Gap
 from camera.packets import CameraState, sound
-from camera.ptz import KINDS
 from camera.ptz.driver import Can, Code, Description, Motion, PtzError, Stream
 from main.models import AuditEntry
-from main.wiring import write_audit
 from tests.engine_scene import Scene
 from tests.house import wait_for
 from tests.moving_kit import EVERYTHING, ScriptedDriver
+from tests.moving_stage import HERE, THERE, Stage, staged, turn_into
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.faults]
-HERE, THERE = "tapo://10.9.9.9", "onvif://10.9.9.8:8000"
-
-
-def turn_into(camera: Camera, address: str, **values: Any) -> Camera:
-    """A camera that can be moved, with its pictures known."""
-    usual = {"stream_address": "rtsp://10.9.9.9/stream1", "username": "cam", "move_speed": 1.0}
-    for name, value in (usual | values).items():
-        setattr(camera, name, value)
-    camera.kind, camera.address = address.partition(":")[0], address
-    camera.set_password("S3CRETpw")
-    camera.set_cloud_password("C10UDpw")
-    camera.save()
-    return camera
-
-
-class Stage(Scene):
-    def ask(self, do: str, camera: Camera | None = None, by: str = "bob", seconds: float = 5, **values: Any) -> Any:
-        body = {"camera": (camera or self.yard).pk, "do": do, "by": by, "user": 1, "holder": f"{by}-page", **values}
-        return ask_engine(self.ends.commands, "ptz", body, seconds=seconds)[0]
-
-    def command(self, name: str, body: dict[str, Any], seconds: float = 10) -> Any:
-        return ask_engine(self.ends.commands, name, body, seconds=seconds)[0]
-
-    def driver(self, address: str = HERE) -> ScriptedDriver:
-        wait_for(lambda: ScriptedDriver.made[address], 5, "a control")
-        return ScriptedDriver.made[address][-1]
-
-    def state(self, **wanted: Any) -> dict[str, Any]:
-        """The next state that is told with these values."""
-        deadline = time.monotonic() + 5
-        while time.monotonic() < deadline:
-            told = self.heard(bus.topic(bus.STATE, self.yard.pk))
-            if all(told[name] == value for name, value in wanted.items()):
-                return told
-        raise AssertionError(f"no state with {wanted}")
-
-    def says(self, **values: Any) -> None:
-        self.sender.state({"state": "online", "orders": 1} | values)
 
 
 @pytest.fixture
 def stage(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: Any, transactional_db: None, yard: Camera
 ) -> Iterator[Stage]:
-    settings.MEDIA_ROOT, settings.STORAGE_ROOTS = tmp_path / "media", [tmp_path / "media"]
-    (tmp_path / "media").mkdir()
-    for kind in ("tapo", "onvif"):
-        monkeypatch.setitem(KINDS, kind, "tests.moving_kit:ScriptedDriver")
-    monkeypatch.setattr(ScriptedDriver, "made", type(ScriptedDriver.made)(list))
-    monkeypatch.setattr(ScriptedDriver, "told", {})
-    monkeypatch.setattr(ports, "on_change", write_audit)
-    stage = Stage(bus.endpoints(tmp_path / "run"), tmp_path / "media", turn_into(yard, HERE))
-    monkeypatch.setattr(supervisor, "spawn", stage.spawn)
-    stage.begin([])
-    yield stage
-    if stage.thread.is_alive():
-        stage.end()
+    with staged(tmp_path, monkeypatch, settings, yard) as stage:
+        yield stage
 
 
 def test_a_press_reaches_the_camera_in_no_time(stage: Stage) -> None:
@@ -256,69 +205,6 @@ def test_motion_goes_to_the_cameras_process(stage: Stage, alice: User) -> None:
     told = next(one for one in commands if one["name"] == "motion")
     assert (told["type"], told["body"]) == ("command", {"on": True, "at": at})
     sender.close()
-
-
-def test_a_camera_that_is_not_saved_is_asked_and_let_go(stage: Stage) -> None:
-    login = {"address": THERE, "username": "u", "password": "p", "cloud_password": ""}
-    description = Description(
-        "M", "2.0", frozenset({Can.ZOOM}), (Stream("rtsp://h/1", "Main", "h264", 1920, 1080),), "s"
-    )
-    ScriptedDriver.told = {THERE: {"description": description}}
-    assert stage.command("describe", {"login": login}) == {
-        "ok": True, "model": "M", "firmware": "2.0", "abilities": ["zoom"], "snapshot": "s",
-        "streams": [{"url": "rtsp://h/1", "name": "Main", "codec": "h264", "width": 1920, "height": 1080}],
-    }  # fmt: skip
-    (driver,) = ScriptedDriver.made[THERE]
-    assert driver.names() == ["describe", "close"] and (driver.login.username, driver.login.password) == ("u", "p")
-    ScriptedDriver.told = {THERE: {"faults": {"describe": [PtzError(Code.LOCKED_OUT, "Try in 5 minutes.", 300)]}}}
-    answer = stage.command("describe", {"login": login})
-    assert answer == {"ok": False, "code": "locked_out", "error": "Try in 5 minutes."}
-    assert all(one.is_closed for one in ScriptedDriver.made[THERE])
-
-
-@pytest.mark.parametrize(
-    "login",
-    [
-        None, {}, {"address": 5}, {"address": "rtsp://h/1"}, {"address": "tapo://"}, {"address": "x" * 600},
-        {"address": "file:x.mp4"}, {"address": THERE, "password": None}, [],
-    ],
-)  # fmt: skip
-def test_odd_log_ins_are_refused(stage: Stage, login: Any) -> None:
-    answer = stage.command("describe", {"login": login})
-    assert answer["ok"] is False and answer["error"] and not ScriptedDriver.made[THERE]
-
-
-def test_a_few_at_once_are_asked_and_the_next_is_to_wait(stage: Stage) -> None:
-    ScriptedDriver.told = {THERE: {"delays": {"describe": 1.0}}}
-    answers: list[Any] = []
-    body = {"login": {"address": THERE}}
-    askers = [threading.Thread(target=lambda: answers.append(stage.command("describe", body))) for _ in range(6)]
-    for one in askers:
-        one.start()
-    for one in askers:
-        one.join()
-    assert sorted(answer.get("code", "ok") for answer in answers) == ["busy"] * 2 + ["ok"] * 4
-
-
-def test_looking_for_cameras_tells_which_are_known(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch, settings: Any
-) -> None:
-    settings.ALLOW_LOOPBACK_CAMERAS = False
-    asked: list[Any] = []
-
-    def look(seconds: float, known: Any, allow_loopback: bool) -> list[discovery.Found]:
-        asked.append((seconds, sorted(known), allow_loopback))
-        return [discovery.Found("onvif://10.9.9.9", "10.9.9.9", "Yard", "M", "10.9.9.9" in known)]
-
-    monkeypatch.setattr(discovery, "discover", look)
-    answer = stage.command("discover", {"seconds": 50})
-    assert answer == {
-        "ok": True,
-        "found": [{"address": "onvif://10.9.9.9", "host": "10.9.9.9", "name": "Yard", "model": "M", "known": True}],
-    }
-    assert asked == [(5.0, ["10.9.9.9"], False)]
-    for seconds in ("5", None, float("nan"), True):
-        assert stage.command("discover", {"seconds": seconds})["ok"] is False
 
 
 @pytest.mark.parametrize("body", [{}, {"camera": None}, {"camera": "1"}, {"camera": 10**30}, {"camera": True}])
