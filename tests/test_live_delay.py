@@ -35,7 +35,7 @@ READER = Path(__file__).with_name("clock_bar.js")
 TRUE_WITHIN = 0.030
 # How long the delay may be, in the middle and for 95 % of the pictures: on a machine that has nothing else to do
 # (say so by FAIRWATCH_TEST_QUIET=1), and on one that runs other tests meanwhile. Seconds.
-MEDIAN, MOST = (0.060, 0.150) if os.environ.get("FAIRWATCH_TEST_QUIET") else (0.500, 3.0)
+MEDIAN, MOST = (0.060, 0.150) if os.environ.get("FAIRWATCH_TEST_QUIET") else (0.250, 1.0)
 LEAST_FRAMES, WINDOW = 50, 5
 # What the page says of the delay, and the number it stands for, in seconds.
 WORDS = """slug => {

@@ -9,6 +9,7 @@ import threading
 from camera.packets import SourceError
 from camera.sources.net import Peer, Target, tcp_names
 from camera.sources.replies import Replies
+from camera.sources.tap import Tap
 from camera.sources.wire import connect
 
 _CHUNK = 64 * 1024
@@ -23,10 +24,12 @@ class Relay:
     its connections.
     """
 
-    def __init__(self, target: Target, tls: bool, seconds: float, udp: bool) -> None:
-        """`tls`: towards the camera; `seconds`: for connecting; `udp`: the pictures come by UDP."""
+    def __init__(self, target: Target, tls: bool, seconds: float, udp: bool, tap: Tap | None = None) -> None:
+        """`tls`: towards the camera; `seconds`: for connecting; `udp`: the pictures come by UDP. `tap` gets what comes
+        from the camera as well."""
         self.fault: SourceError | None = None
         self._target, self._tls, self._seconds, self._udp = target, tls, seconds, udp
+        self._tap = tap
         # With UDP FFmpeg listens for pictures in the family of the address it connected to.
         family, host = (socket.AF_INET6, "::1") if ":" in target.ip else (socket.AF_INET, "127.0.0.1")
         self._listener = socket.create_server((host, 0), family=family, backlog=4)
@@ -94,13 +97,15 @@ class Relay:
                     return
                 if data.startswith(b"PLAY "):
                     replies.playing()
+                    if self._tap is not None:
+                        self._tap.play(replies.channels)
                 camera.settimeout(self._seconds)
                 camera.sendall(data)
-            if camera.fileno() in ready and not _from_camera(camera, client, replies):
+            if camera.fileno() in ready and not _from_camera(camera, client, replies, self._tap):
                 return
 
 
-def _from_camera(camera: socket.socket, client: socket.socket, replies: Replies) -> bool:
+def _from_camera(camera: socket.socket, client: socket.socket, replies: Replies, tap: Tap | None) -> bool:
     """Pass on what has come; False at the end."""
     # TLS has messages of its own: that something came does not mean that there is something to read.
     camera.setblocking(False)
@@ -111,7 +116,10 @@ def _from_camera(camera: socket.socket, client: socket.socket, replies: Replies)
             return True
         if not data:
             return False
-        client.sendall(replies.feed(data))
+        passed = replies.feed(data)
+        if tap is not None and replies.is_playing:
+            tap.feed(passed)
+        client.sendall(passed)
         # Inside TLS there may be more that poll() does not see.
         if not isinstance(camera, ssl.SSLSocket):
             return True

@@ -16,6 +16,9 @@ _END_OF_HEAD = re.compile(rb"(?:\A|\n)\r*\n")
 _STATUS = re.compile(rb"RTSP/1\.\d[ \t]{1,4}([1-9]\d\d)(?:[ \t].*)?")
 _REQUEST = re.compile(rb"[A-Z_]{3,20} \S{1,500} RTSP/1\.\d[ \t]*")
 _LENGTH = re.compile(rb"(?i:content-length):[ \t]{0,8}(\d{1,7})[ \t]*")
+# More streams than that no camera has.
+MOST_STREAMS = 20
+_CHANNEL = re.compile(rb"(?i)interleaved=(\d{1,3})")
 _REDIRECT = re.compile(rb"RTSP/1\.\d[ \t]{1,4}3\d\d")
 # As long as the longest beginning of what _REDIRECT finds.
 _BORDER = 14
@@ -27,18 +30,20 @@ class Replies:
 
     def __init__(self, udp_host: str = "") -> None:
         self._udp_host = udp_host.encode()
-        self._playing = False
+        self.is_playing = False
+        # On which interleaved channels its streams come, in the order in which they were asked for (RFC 2326, 10.12).
+        self.channels: list[int] = []
         self._held = bytearray()
         self._skip = 0
         self._border = b""
 
     def playing(self) -> None:
         """PLAY has been asked for: no redirect is followed any longer, and pictures come."""
-        self._playing = True
+        self.is_playing = True
 
     def feed(self, data: bytes) -> bytes:
         """What of it may be passed on now. Raises SourceError: REFUSED for a redirect, BAD_STREAM for odd answers."""
-        if self._playing:
+        if self.is_playing:
             return self._stream(data)
         self._held += data
         out = bytearray()
@@ -79,11 +84,16 @@ class Replies:
             raise _odd()
         if not status and not _REQUEST.fullmatch(lines[0]):
             raise _odd()
+        self._learn(lines)
         lengths = {_length(line) for line in lines if line.lower().startswith(b"content-length:")}
         if len(lengths) > 1:
             raise _odd()
         self._skip = max(lengths, default=0)
         return b"\r\n".join(map(self._with_source, lines))
+
+    def _learn(self, lines: list[bytes]) -> None:
+        found = [_CHANNEL.search(line) for line in lines if line.lower().startswith(b"transport:")]
+        self.channels += [int(one[1]) for one in found if one is not None][: MOST_STREAMS - len(self.channels)]
 
     def _with_source(self, line: bytes) -> bytes:
         """FFmpeg sends a few UDP packets to open the way, to `source` when the answer names one: always the camera."""

@@ -1,6 +1,9 @@
 """RTSP network cameras. FFmpeg follows redirects anywhere: it is led through a relay that knows the camera alone."""
 
+import threading
 from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from camera.addresses import host_and_port
@@ -8,13 +11,18 @@ from camera.packets import AudioPacket, Packet, Reason, SourceConfig, SourceErro
 from camera.sources import Request, Source
 from camera.sources.av_source import AUDIO_DECODERS, CAMERA_FAULT, DECODERS, AvSource, Opening
 from camera.sources.describe import describe
+from camera.sources.joiner import joined
 from camera.sources.login import Login
 from camera.sources.net import Target, resolve, tcp_peers
 from camera.sources.relay import Relay
+from camera.sources.rtp import CLOCK, CODECS
+from camera.sources.tap import Tap, pictures_of
 
 # FFmpeg keeps user name and password, both percent-encoded, in 128 bytes and cuts off the rest.
 _LONGEST_LOGIN = 126
 _PAUSES = (0.3, 1.0)
+# How soon an end is noticed while no picture comes; how long a reader may take to end. Seconds.
+_LOOK, _POLITE, _PATIENT = 0.5, 0.3, 2.0
 
 
 def open_rtsp(request: Request) -> Source:
@@ -25,9 +33,12 @@ def open_rtsp(request: Request) -> Source:
     sdp = describe(_pinned(config, target), target, Login(config.username, config.password), limits)
     chosen = options(config, limits.open, sdp)
     before = tcp_peers()
-    relay = Relay(target, config.address.startswith("rtsps:"), limits.connect, chosen["rtsp_transport"] == "udp")
+    by_udp = chosen["rtsp_transport"] == "udp"
+    codec, place = ("", 0) if by_udp else pictures_of(sdp, config.audio)
+    tap = Tap(codec, place) if codec else None
+    relay = Relay(target, config.address.startswith("rtsps:"), limits.connect, by_udp, tap)
     try:
-        source = _open(request, Opening(_with_login(config, relay.place), "rtsp", chosen), relay)
+        source = _open(request, Opening(_with_login(config, relay.place), "rtsp", chosen), relay, tap)
     except BaseException:
         relay.close()
         raise
@@ -40,8 +51,12 @@ def open_rtsp(request: Request) -> Source:
 class RtspSource(AvSource):
     """A camera behind its relay, which is closed with it and knows best why a stream ended."""
 
-    def __init__(self, request: Request, opening: Opening, relay: Relay) -> None:
-        self._relay = relay
+    def __init__(self, request: Request, opening: Opening, relay: Relay, tap: Tap | None) -> None:
+        self._relay, self._tap = relay, tap
+        self._reader: threading.Thread | None = None
+        self._closing = False
+        # When FFmpeg gave the last picture.
+        self._gave: float | None = None
         try:
             super().__init__(request, opening)
         except SourceError as error:
@@ -49,24 +64,74 @@ class RtspSource(AvSource):
 
     def __iter__(self) -> Iterator[Packet | AudioPacket]:
         try:
-            yield from super().__iter__()
+            if self._tap is not None and self._is_fit(self._tap):
+                yield from joined(self._tapped(self._tap), self._tap.codec)
+            else:
+                yield from super().__iter__()
         except SourceError as error:
             raise self._relay.fault or error from None
 
+    def _is_fit(self, tap: Tap) -> bool:
+        """What is sent in another order than it is shown in has to be put in time by FFmpeg."""
+        same = tap.codec == self.info.codec and abs(self.info.time_base * CLOCK - 1) < 1e-6
+        return same and not self._stream.codec_context.has_b_frames
+
+    def _tapped(self, tap: Tap) -> Iterator[Packet | AudioPacket]:
+        self._reader = threading.Thread(target=self._drain, args=(tap,), name="rtsp-read", daemon=True)
+        self._reader.start()
+        while not self._request.stop.is_set():
+            packet = tap.next(_LOOK)
+            if packet is not None:
+                yield packet
+            elif tap.over:
+                break
+        if tap.error is not None:
+            raise tap.error
+
+    def _drain(self, tap: Tap) -> None:
+        """FFmpeg goes on to read: it answers for the camera's silence, and asks it to go on."""
+        error: SourceError | None = None
+        try:
+            for packet in self._packets():
+                tap.other(packet)
+                if self._closing:
+                    break
+        except SourceError as fault:
+            error = fault
+        tap.end(error)
+
+    def _packet(self, packet: Any) -> Packet:
+        """FFmpeg knows that a picture of these is whole when the next one begins: this one came right after the last
+        one was given."""
+        made = super()._packet(packet)
+        before, self._gave = self._gave, made.captured_at
+        if self.info.codec in CODECS and before is not None:
+            return replace(made, captured_at=before)
+        return made
+
     def close(self) -> None:
+        self._closing = True
+        if self._reader is not None:
+            # It ends with the next picture; a camera that sends none is hung up on first.
+            self._reader.join(_POLITE)
+            if self._reader.is_alive():
+                self._relay.close()
+                self._reader.join(_PATIENT)
+                if self._reader.is_alive():
+                    return  # FFmpeg's memory is not to be touched while it is read into
         super().close()
         self._relay.close()
 
 
-def _open(request: Request, opening: Opening, relay: Relay) -> RtspSource:
+def _open(request: Request, opening: Opening, relay: Relay, tap: Tap | None) -> RtspSource:
     """Some cameras need a moment between two visitors: what worked for the question is tried again for the stream."""
     for pause in _PAUSES:
         try:
-            return RtspSource(request, opening, relay)
+            return RtspSource(request, opening, relay, tap)
         except SourceError as error:
             if error.detail != CAMERA_FAULT or request.wait(pause):
                 raise
-    return RtspSource(request, opening, relay)
+    return RtspSource(request, opening, relay, tap)
 
 
 def options(config: SourceConfig, seconds: float, sdp: str) -> dict[str, str]:

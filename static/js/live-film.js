@@ -4,11 +4,12 @@ import { pictureTrack, shownAt } from "./live-boxes.js";
 
 // iPhones have the managed kind only.
 const Source = globalThis.MediaSource ?? globalThis.ManagedMediaSource;
-// Seconds behind the newest picture: from JUMP on playback leaps there. Closer by, it runs a little faster until it is
-// there; with sound less so, since a buffer that runs dry is heard.
+// Seconds behind the newest picture: from JUMP on playback leaps there. Closer by, it runs the faster the further behind
+// it is, and a little slower where it is about to run out of pictures; with sound in a few steps, and never so fast,
+// since a buffer that runs dry is heard.
 const JUMP = 1;
 const EDGE = 0.02;
-const RATES = [[0.5, 1.5], [0.2, 1.25], [0.06, 1.1], [0.015, 1.05]];
+const AIM = 0.01, SLOWEST = -0.05, FASTEST = 0.5;
 const RATES_HEARD = [[0.5, 1.2], [0.3, 1.08], [0.15, 1.03]];
 // What lies so far back is removed once it is that much further. Seconds.
 const KEEP = 2, REMOVE_FROM = 10;
@@ -190,7 +191,7 @@ export class Film {
         video.currentTime = Math.max(begin, end - EDGE);
       }
     } else {
-      const rate = (video.muted ? RATES : RATES_HEARD).find(([from]) => lag > from)?.[1] ?? 1;
+      const rate = video.muted ? rateFor(lag) : RATES_HEARD.find(([from]) => lag > from)?.[1] ?? 1;
       if (video.playbackRate !== rate) video.playbackRate = rate;
     }
     if (video.paused) this.#play();
@@ -239,6 +240,11 @@ export class Film {
     this.#on.failed(why);
     this.stop();
   }
+}
+
+/** In hundredths: each change costs the browser a little. */
+function rateFor(lag) {
+  return Math.round(100 * (1 + Math.min(FASTEST, Math.max(SLOWEST, lag - AIM)))) / 100;
 }
 
 function joined(pieces) {
