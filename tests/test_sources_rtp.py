@@ -246,6 +246,7 @@ def opened(url: str, **more: object) -> Iterator[Source]:
 
 
 @pytest.mark.peers
+@pytest.mark.alone
 @pytest.mark.parametrize("transport", ["tcp", "udp"])
 def test_a_picture_is_dated_when_it_came_and_by_tcp_is_there_at_once(transport: str) -> None:
     found = []
