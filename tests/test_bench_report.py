@@ -200,7 +200,7 @@ def test_a_run_that_is_stopped_leaves_nothing(tmp_path: Path) -> None:
         live(tmp_path / "out", "--seconds", "60", "--viewers", "1"), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
         cwd=BASE, env=os.environ | {"TMPDIR": str(scratch)},
         # A shell that runs these tests in the background has it ignored.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 (one thread)
     )  # fmt: skip
     try:
         below: set[int] = set()
