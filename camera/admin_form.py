@@ -6,7 +6,7 @@ from django import forms
 from django.http import QueryDict
 
 from camera.addresses import EXAMPLES, NETWORK, Address, AddressError, host_and_port, parse_source
-from camera.models import Camera
+from camera.models import TAKEN_SLUGS, Camera
 from camera.redact import redact
 
 if TYPE_CHECKING:
@@ -17,7 +17,6 @@ else:
 RECORDING = ("record", "pre_roll", "post_roll", "days_kept", "gigabytes_kept", "stills_every", "audio")
 DETECTION = ("detect", "sensitivity", "min_area")
 HIDDEN = "***"
-TAKEN_SLUGS = ("add", "test", "discover")  # pages of /cameras/
 
 
 class CameraAdminForm(CameraModelForm):

@@ -69,7 +69,8 @@ class Camera(models.Model):
         unique=True,
         validators=[
             RegexValidator(
-                r"^(?!(?:add|test)$)[a-z0-9][a-z0-9-]*$", "Small letters, digits and dashes only; not «add» or «test»."
+                r"^(?!(?:add|test|discover)$)[a-z0-9][a-z0-9-]*$",
+                "Small letters, digits and dashes only; not «add», «test» or «discover».",
             )
         ],
         help_text="The camera's name in addresses.",
@@ -217,11 +218,15 @@ class Camera(models.Model):
         )
 
 
+# Pages of /cameras/.
+TAKEN_SLUGS = ("add", "test", "discover")
+
+
 def free_slug(name: str) -> str:
     """A slug for `name` that no camera has yet and no page of /cameras/ stands at."""
     base = slugify(name)[:50].replace("_", "-").strip("-") or "camera"
     slug, number = base, 2
-    while slug in ("add", "test") or Camera.objects.filter(slug=slug).exists():
+    while slug in TAKEN_SLUGS or Camera.objects.filter(slug=slug).exists():
         slug, number = f"{base}-{number}", number + 1
     return slug
 
