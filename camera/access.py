@@ -10,6 +10,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Exists, OuterRef, Q
 from django.http import Http404
 
+from camera.addresses import NETWORK
 from camera.models import Camera, Event, Recording, Right, TimeLapse
 
 RIGHTS = frozenset(Right.values)
@@ -191,4 +192,4 @@ def may_add(actor: Actor, kind: str) -> bool:
         return True
     if actor.kind not in ("user", "token") or not actor.left(frozenset({Right.MANAGE})):
         return False
-    return actor.is_owner or (actor.role == "member" and kind in ("rtsp", "http", "pattern", "push"))
+    return actor.is_owner or (actor.role == "member" and kind in (*NETWORK, "pattern", "push"))

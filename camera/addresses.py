@@ -7,17 +7,26 @@ from urllib.parse import quote, unquote, urlsplit, urlunsplit
 KINDS: dict[str, str] = {
     "rtsp": "RTSP network camera",
     "http": "HTTP camera (MJPEG stream or single picture)",
+    "tapo": "Tapo camera",
+    "onvif": "ONVIF camera",
     "v4l2": "USB camera on this machine",
     "file": "Video file, played in a loop",
     "pattern": "Demo scene",
     "push": "Program or browser that sends its pictures here",
 }
-_SCHEMES = {"rtsp": "rtsp", "rtsps": "rtsp", "http": "http", "https": "http"}
-_PORTS = {"rtsp": 554, "rtsps": 322, "http": 80, "https": 443}
+_SCHEMES = {
+    "rtsp": "rtsp", "rtsps": "rtsp", "http": "http", "https": "http", "tapo": "tapo", "onvif": "onvif"
+}  # fmt: skip
+_PORTS = {"rtsp": 554, "rtsps": 322, "http": 80, "https": 443, "tapo": 443, "onvif": 80}
+# Kinds that are asked by their maker's protocol where their streams are, and can be moved and switched.
+CONTROLLED = frozenset({"tapo", "onvif"})
+# Kinds that are reached over the network and may need a user name and password.
+NETWORK = frozenset({"rtsp", "http"}) | CONTROLLED
 _DEVICE = re.compile(r"/dev/video\d{1,3}")
 _FILE = re.compile(r"[^/\\\x00-\x1f\x7f]{1,200}")
 EXAMPLES = (
-    "rtsp://192.168.1.20/stream1, http://192.168.1.21/video.mjpg, device:/dev/video0, file:NAME.mp4, push: or pattern:"
+    "rtsp://192.168.1.20/stream1, http://192.168.1.21/video.mjpg, tapo://192.168.1.22, onvif://192.168.1.23, "
+    "device:/dev/video0, file:NAME.mp4, push: or pattern:"
 )
 
 

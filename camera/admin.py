@@ -37,7 +37,8 @@ else:
     GrantInlineBase = admin.TabularInline
 
 WEB_COLUMNS = [
-    "name", "slug", "kind", "address", "username", "sealed_password", "transport", "poll_fps", "enabled", "keeper",
+    "name", "slug", "kind", "address", "username", "sealed_password", "sealed_cloud_password",
+    "stream_address", "detect_address", "transport", "poll_fps", "enabled", "keeper",
     "position", *RECORDING, *DETECTION,
 ]  # fmt: skip
 # Of a camera that sends its pictures itself; shown, not changed.

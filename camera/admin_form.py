@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.http import QueryDict
 
-from camera.addresses import EXAMPLES, Address, AddressError, host_and_port, parse_source
-from camera.models import Camera
+from camera.addresses import EXAMPLES, NETWORK, Address, AddressError, host_and_port, parse_source
+from camera.models import TAKEN_SLUGS, Camera
 from camera.redact import redact
 
 if TYPE_CHECKING:
@@ -17,7 +17,6 @@ else:
 RECORDING = ("record", "pre_roll", "post_roll", "days_kept", "gigabytes_kept", "stills_every", "audio")
 DETECTION = ("detect", "sensitivity", "min_area")
 HIDDEN = "***"
-TAKEN_SLUGS = ("add", "test")  # pages of /cameras/
 
 
 class CameraAdminForm(CameraModelForm):
@@ -111,11 +110,14 @@ class CameraAdminForm(CameraModelForm):
         if new or (moved and camera.sealed_password):
             camera.set_password(new)
             self.password_changed = True
+        if moved:
+            # What was for the old host goes nowhere else: it is entered again on the camera's own page.
+            camera.sealed_cloud_password = camera.stream_address = camera.detect_address = ""
 
 
 def _same_host(old: Address, new: Address) -> bool:
     """A stored password goes on to another path of its host, and nowhere else."""
-    if old.kind in ("rtsp", "http") and new.kind == old.kind:
+    if old.kind in NETWORK and new.kind == old.kind:
         return host_and_port(old.address) == host_and_port(new.address)
     return (old.kind, old.address) == (new.kind, new.address)
 

@@ -10,6 +10,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from camera import paths
+from camera.packets import Reason
 
 if TYPE_CHECKING:
     from camera.access import Actor
@@ -269,3 +270,19 @@ class EventStill(models.Model):
     def path(self) -> Path:
         """Raises UnsafePathError."""
         return paths.inside(settings.MEDIA_ROOT, self.image)
+
+
+class Gap(models.Model):
+    """A time of which there are no pictures, and why. The engine's; without an end while it goes on."""
+
+    camera = models.ForeignKey("camera.Camera", on_delete=models.CASCADE, related_name="gaps")
+    cause = models.CharField(max_length=20, choices=[(one, one) for one in Reason])
+    started_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-started_at", "-pk"]
+        indexes = [models.Index(fields=["camera", "-started_at"])]
+
+    def __str__(self) -> str:
+        return f"{self.camera}: {self.cause} from {self.started_at:%Y-%m-%d %H:%M:%S}"

@@ -10,15 +10,16 @@ from django.utils import timezone
 from django.utils.html import format_html
 
 from camera import words
-from camera.footage import Event, Recording, RecordRequest, Storage
+from camera.footage import Event, Gap, Recording, RecordRequest, Storage
 
 if TYPE_CHECKING:
     RecordingPage = admin.ModelAdmin[Recording]
     EventPage = admin.ModelAdmin[Event]
     StoragePage = admin.ModelAdmin[Storage]
     RequestPage = admin.ModelAdmin[RecordRequest]
+    GapPage = admin.ModelAdmin[Gap]
 else:
-    RecordingPage = EventPage = StoragePage = RequestPage = admin.ModelAdmin
+    RecordingPage = EventPage = StoragePage = RequestPage = GapPage = admin.ModelAdmin
 
 NOTHING = "–"
 
@@ -212,3 +213,13 @@ class RecordRequestAdmin(ReadOnly, RequestPage):
     search_fields = ("camera__name", "user_name")
     list_select_related = ("camera",)
     date_hierarchy = "made_at"
+
+
+@admin.register(Gap)
+class GapAdmin(ReadOnly, GapPage):
+    """Times of which there are no pictures."""
+
+    list_display = ("camera", "cause", "started_at", "ended_at")
+    list_filter = ("camera", "cause")
+    list_select_related = ("camera",)
+    date_hierarchy = "started_at"

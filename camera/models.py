@@ -8,9 +8,9 @@ from django.db import models
 from django.utils.text import slugify
 
 from camera import vault
-from camera.addresses import KINDS, Address
+from camera.addresses import CONTROLLED, KINDS, Address, parse_source
 from camera.fields import AddressField, LostQuery
-from camera.footage import Event, EventStill, Recording, RecordRequest, Storage
+from camera.footage import Event, EventStill, Gap, Recording, RecordRequest, Storage
 from camera.hours import HourUsage, TimeLapse
 from camera.names import check_name
 from camera.packets import Reason, SourceConfig, StateName
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 __all__ = [
-    "Camera", "Detect", "Event", "EventStill", "Grant", "HourUsage", "Recording", "RecordMode", "RecordRequest",
+    "Camera", "Detect", "Event", "EventStill", "Gap", "Grant", "HourUsage", "Recording", "RecordMode", "RecordRequest",
     "Right", "Storage", "TimeLapse",
 ]  # fmt: skip
 
@@ -69,7 +69,8 @@ class Camera(models.Model):
         unique=True,
         validators=[
             RegexValidator(
-                r"^(?!(?:add|test)$)[a-z0-9][a-z0-9-]*$", "Small letters, digits and dashes only; not «add» or «test»."
+                r"^(?!(?:add|test|discover)$)[a-z0-9][a-z0-9-]*$",
+                "Small letters, digits and dashes only; not «add», «test» or «discover».",
             )
         ],
         help_text="The camera's name in addresses.",
@@ -78,6 +79,19 @@ class Camera(models.Model):
     address = AddressField(max_length=500, blank=True)
     username = models.CharField("user name", max_length=100, blank=True)
     sealed_password = models.TextField(blank=True, editable=False)
+    # The password of a Tapo camera's account, which opens its control side.
+    sealed_cloud_password = models.TextField(blank=True, default="", editable=False)
+    # Where its streams are, when `address` does not say: found by asking the camera, or typed.
+    stream_address = AddressField("address of the pictures", max_length=500, blank=True, default="")
+    detect_address = AddressField(
+        "address of a smaller stream for motion detection", max_length=500, blank=True, default="",
+        help_text="Empty: motion is looked for in the pictures themselves.",
+    )  # fmt: skip
+    pan_inverted = models.BooleanField("left and right swapped", default=False)
+    tilt_inverted = models.BooleanField("up and down swapped", default=False, help_text="As when it hangs upside down.")
+    move_speed = models.FloatField(
+        "speed of moving", default=0.5, validators=[MinValueValidator(0.05), MaxValueValidator(1.0)]
+    )
     transport = models.CharField(
         "RTSP transport",
         max_length=4,
@@ -147,6 +161,9 @@ class Camera(models.Model):
     )
     reason = models.CharField(max_length=20, default="", blank=True, editable=False, choices=[(r, r) for r in Reason])
     state_since = models.DateTimeField(null=True, editable=False)
+    # What the camera can do beside showing pictures (camera/ptz/driver.py), and what it calls itself.
+    abilities = models.JSONField(default=list, blank=True, editable=False)
+    model = models.CharField(max_length=80, blank=True, default="", editable=False)
 
     objects = CameraQuerySet.as_manager()
 
@@ -171,13 +188,26 @@ class Camera(models.Model):
         """True when the address has lost what stood behind its `?`."""
         return isinstance(self.address, LostQuery)
 
+    @property
+    def streams(self) -> tuple[str, str]:
+        """Kind and address of the pictures: of a camera that has to be asked, those that were found (its own where
+        none were)."""
+        if self.kind in CONTROLLED and self.stream_address:
+            return parse_source(str(self.stream_address)).kind, str(self.stream_address)
+        return self.kind, str(self.address)
+
     def set_password(self, password: str) -> None:
         self.sealed_password = vault.seal(password)
 
+    def set_cloud_password(self, password: str) -> None:
+        self.sealed_cloud_password = vault.seal(password)
+
     def source_config(self) -> SourceConfig:
+        kind, address = self.streams
         return SourceConfig(
-            kind=self.kind,
-            address=str(self.address),
+            kind=kind,
+            address=address,
+            detect_address=str(self.detect_address),
             username=self.username,
             password=vault.unseal(self.sealed_password) or "",
             transport=self.transport,
@@ -188,11 +218,15 @@ class Camera(models.Model):
         )
 
 
+# Pages of /cameras/.
+TAKEN_SLUGS = ("add", "test", "discover")
+
+
 def free_slug(name: str) -> str:
     """A slug for `name` that no camera has yet and no page of /cameras/ stands at."""
     base = slugify(name)[:50].replace("_", "-").strip("-") or "camera"
     slug, number = base, 2
-    while slug in ("add", "test") or Camera.objects.filter(slug=slug).exists():
+    while slug in TAKEN_SLUGS or Camera.objects.filter(slug=slug).exists():
         slug, number = f"{base}-{number}", number + 1
     return slug
 

@@ -134,6 +134,8 @@ class CameraState:
     film_sound: str = ""
     # Something moves in the picture, as far as anybody looks (small tiles are being watched, or motion is looked for).
     moving: bool = False
+    # Who moves the camera just now, "" for nobody. The engine's word; its process has no say in it.
+    mover: str = ""
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "CameraState":
@@ -146,7 +148,10 @@ def sound(state: CameraState) -> CameraState:
     anything; that must not spoil what viewers of the others see. Raises ValueError without a camera's number."""
     if type(state.camera) is not int:
         raise ValueError("no camera")
-    words = (state.state, state.reason or "", state.detail, state.clock, state.codec, state.film, state.film_sound)
+    words = (
+        state.state, state.reason or "", state.detail, state.clock, state.codec, state.film, state.film_sound,
+        state.mover,
+    )  # fmt: skip
     numbers = (state.since, state.fps, state.last_frame_at or 0.0)
     good = (
         all(isinstance(word, str) and len(word) <= 300 for word in words)
@@ -179,6 +184,8 @@ class SourceConfig:
     poll_fps: float = 2.0
     # Whether sound is wanted.
     audio: bool = False
+    # A smaller stream of the same camera, opened beside the first where motion is looked for; empty for none.
+    detect_address: str = ""
     allow_loopback: bool = False
     files_root: str = ""
 

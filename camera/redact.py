@@ -22,7 +22,7 @@ _SHORT = re.compile(r"[A-Za-z0-9_.x-]{1,12}")
 # Which picture of a camera is meant, and how large. Everything else may be a password under a maker's own name.
 _HARMLESS = re.compile(
     r"action|audio|cam(era)?|ch(n|annel|annelid)?|codec|compression|fps|framerate|height|idx|index|n|profile|quality|rate"
-    r"|res|resolution|size|stream(type)?|subtype|type|unicast|video(codec)?|width"
+    r"|res|resolution|rtsp|size|stream(type)?|subtype|type|unicast|video(codec)?|width"
 )
 
 

@@ -9,9 +9,12 @@ from django.shortcuts import get_object_or_404
 from accounts.models import User
 from camera import bus, commands, keys, ports
 from camera.access import Actor
+from camera.addresses import NETWORK
 from camera.leaving import Footage, footage_of, let_go
 from camera.models import Camera, Grant, free_slug
 from camera.redact import redact
+from main.camera_controls import CONTROL_COLUMNS
+from main.camera_controls import in_words as control_in_words
 from main.camera_fields import RECORDING_FIELDS
 from main.camera_fields import in_words as recording_in_words
 from main.forms import CameraForm, grants_of
@@ -19,7 +22,7 @@ from main.sharing import in_words
 
 WEB_COLUMNS = [
     "name", "kind", "address", "username", "sealed_password", "transport", "poll_fps", "enabled", "keeper",
-    *RECORDING_FIELDS,
+    *CONTROL_COLUMNS, *RECORDING_FIELDS,
 ]  # fmt: skip
 CHANGED = "«changed»"
 
@@ -39,7 +42,7 @@ def save_camera(form: CameraForm, actor: Actor) -> Camera:
     with transaction.atomic():
         stored = None if form.is_new else get_object_or_404(Camera.objects.select_for_update(), pk=form.instance.pk)
         before = _described(stored) if stored is not None else {}
-        old_address = stored.address if stored is not None else ""
+        old = _addresses(stored) if stored is not None else ()
         camera = form.fill()
         if stored is None:
             camera.keeper_id, camera.slug = actor.user_id, free_slug(camera.name)
@@ -53,7 +56,9 @@ def save_camera(form: CameraForm, actor: Actor) -> Camera:
         after = _described(camera)
         if form.new_password is not None and form.new_password != "":
             after["password"] = CHANGED
-        if camera.address != old_address and before.get("source") == after["source"]:
+        if form.new_cloud_password:
+            after["password of the account"] = CHANGED
+        if old and _addresses(camera) != old and _shown(_addresses(camera)) == _shown(old):
             after["hidden part of the address"] = CHANGED
         if before != after:
             Camera.objects.filter(pk=camera.pk).changed()
@@ -85,6 +90,14 @@ def delete_camera(camera: Camera, actor: Actor, *, kept_too: bool = False) -> Fo
     return footage
 
 
+def _addresses(camera: Camera) -> tuple[str, ...]:
+    return str(camera.source), str(camera.stream_address), str(camera.detect_address)
+
+
+def _shown(addresses: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(map(redact, addresses))
+
+
 def _share(camera: Camera, wanted: dict[int | None, set[str]]) -> None:
     held = grants_of(camera)
     for user, rights in wanted.items():
@@ -106,6 +119,7 @@ def _described(camera: Camera) -> dict[str, Any]:
         "transport": camera.transport,
         "pictures a second": camera.poll_fps,
         "switched on": camera.enabled,
+        **(control_in_words(camera) if camera.kind in NETWORK else {}),
         **recording_in_words(camera),
         "keeper": camera.keeper.username if camera.keeper else "the house",
         "shared with all members": in_words(held.get(None, ())) or "nothing",

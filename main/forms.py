@@ -1,7 +1,7 @@
 """The camera form: where the picture comes from, and who may do what with it."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 from django import forms
@@ -11,23 +11,19 @@ from django.http import QueryDict
 from accounts.models import Role, User
 from camera import vault
 from camera.access import Actor, may_add
-from camera.addresses import EXAMPLES, Address, AddressError, host_and_port, parse_source
+from camera.addresses import EXAMPLES, NETWORK, Address, AddressError, host_and_port, parse_source
 from camera.models import Camera, Grant, Right
 from camera.packets import SourceConfig
 from camera.redact import redact
+from main.camera_controls import MOVING, STREAMS, ControlForm
 from main.camera_fields import RECORDING_FIELDS, RecordingForm
 from main.words import plain_numbers
-
-if TYPE_CHECKING:
-    CameraModelForm = forms.ModelForm[Camera]
-else:
-    CameraModelForm = forms.ModelForm
 
 HIDDEN = "***"
 # As in static/js/camera.js, which goes on from what the server has shown.
 KIND_OF_SCHEME = {
     "rtsp": "rtsp", "rtsps": "rtsp", "http": "http", "https": "http", "device": "v4l2", "file": "file",
-    "pattern": "pattern", "push": "push",
+    "tapo": "tapo", "onvif": "onvif", "pattern": "pattern", "push": "push",
 }  # fmt: skip
 EVERYONE = (
     (),
@@ -55,7 +51,7 @@ def same_place(kind: str, address: str, new: Address) -> bool:
         return False
 
 
-class SourceForm(CameraModelForm):
+class SourceForm(ControlForm):
     """Where the picture comes from. What was typed as a password never goes back into a page."""
 
     source = forms.CharField(label="Address", max_length=600)
@@ -67,13 +63,18 @@ class SourceForm(CameraModelForm):
     )
     remove_password = forms.BooleanField(label="Remove the stored password", required=False)
 
-    SOURCE_FIELDS = ("source", "username", "password", "remove_password", "transport", "poll_fps")
+    SOURCE_FIELDS = (
+        "source", "username", "password", "remove_password", "transport", "poll_fps", *ControlForm.CONTROL_FIELDS,
+    )  # fmt: skip
 
     class Meta:
         model = Camera
-        fields = ["username", "transport", "poll_fps"]
+        fields = ["username", "transport", "poll_fps", *STREAMS]
 
-    def __init__(self, data: QueryDict | None = None, *, instance: Camera, actor: Actor) -> None:
+    def __init__(
+        self, data: QueryDict | None = None, *, instance: Camera, actor: Actor, begin: dict[str, str] | None = None
+    ) -> None:
+        """`begin`: what a new form begins with."""
         self.actor = actor
         self.is_new = instance.pk is None
         self._was = Address(instance.kind, instance.address) if not self.is_new else None
@@ -81,7 +82,7 @@ class SourceForm(CameraModelForm):
         self._typed_password = ""
         self._fault = ""
         self.parsed: Address | None = None
-        super().__init__(self._without_credentials(data), instance=instance)
+        super().__init__(self._without_credentials(data, instance), instance=instance, initial=begin)
         plain_numbers(self.initial)
         self._set_up_fields()
 
@@ -90,6 +91,7 @@ class SourceForm(CameraModelForm):
         self.fields["transport"].required = self.fields["poll_fps"].required = False
         self.fields["source"].widget.attrs |= texts
         self.fields["username"].widget.attrs |= texts
+        self.set_up_control()
         if self._was is not None:
             self.initial["source"] = redact(self._was.source)
         if not self.has_stored_password:
@@ -97,11 +99,12 @@ class SourceForm(CameraModelForm):
         else:
             self.fields["password"].help_text = "One is stored. Leave this empty to keep it for the same host and port."
 
-    def _without_credentials(self, data: QueryDict | None) -> QueryDict | None:
+    def _without_credentials(self, data: QueryDict | None, instance: Camera) -> QueryDict | None:
         """The posted data with the address read, and every credential taken out of what may be shown again."""
+        data = None if data is None else data.copy()
+        self.take_control(data, instance)
         if data is None:
             return None
-        data = data.copy()
         source = data.get("source", "").strip()
         self._typed_password = data.get("password", "")
         data["password"] = ""
@@ -156,11 +159,22 @@ class SourceForm(CameraModelForm):
     @property
     def new_password(self) -> str | None:
         """The password from now on: None keeps the stored one, "" is none. Valid forms only."""
-        if self.parsed is None or self.parsed.kind not in ("rtsp", "http"):
+        if self.parsed is None or self.parsed.kind not in NETWORK:
             return ""
         if self._typed_password:
             return self._typed_password
         if self.cleaned_data.get("remove_password") or self._was is None:
+            return ""
+        return None if same_place(self._was.kind, self._was.address, self.parsed) else ""
+
+    @property
+    def new_cloud_password(self) -> str | None:
+        """The password of the account from now on, as new_password tells the other. Valid forms only."""
+        if self.parsed is None or self.parsed.kind != "tapo":
+            return ""
+        if self.typed_cloud_password:
+            return self.typed_cloud_password
+        if self.cleaned_data.get("remove_cloud_password") or self._was is None:
             return ""
         return None if same_place(self._was.kind, self._was.address, self.parsed) else ""
 
@@ -179,7 +193,10 @@ class SourceForm(CameraModelForm):
     def password_dropped(self) -> bool:
         """A stored password did not go along to the new host, and nobody asked to remove it."""
         gone = self.has_stored_password and self.new_password == ""
-        return gone and not self.cleaned_data.get("remove_password")
+        account = self.has_cloud_password and self.new_cloud_password == ""
+        return (gone and not self.cleaned_data.get("remove_password")) or (
+            account and not self.cleaned_data.get("remove_cloud_password")
+        )
 
     def source_is_valid(self) -> bool:
         """Whether the source alone can be tried; faults of the other fields are left for the saving."""
@@ -192,10 +209,12 @@ class SourceForm(CameraModelForm):
         assert self.parsed is not None
         camera, password = self.instance, self.new_password
         camera.kind, camera.address = self.parsed.kind, self.parsed.address
-        if camera.kind not in ("rtsp", "http"):
+        if camera.kind not in NETWORK:
             camera.username = ""
         if password is not None:
             camera.set_password(password)
+        if (cloud := self.new_cloud_password) is not None:
+            camera.set_cloud_password(cloud)
         return camera
 
     def config(self) -> SourceConfig:
@@ -207,7 +226,7 @@ class CameraForm(SourceForm, RecordingForm):
     """The whole form: picture, recording, detection, sharing, keeper. `sharing` and `people` are for the template."""
 
     class Meta(SourceForm.Meta):
-        fields = ["name", *SourceForm.Meta.fields, *RECORDING_FIELDS, "enabled", "keeper"]
+        fields = ["name", *SourceForm.Meta.fields, *MOVING, *RECORDING_FIELDS, "enabled", "keeper"]
 
     def _set_up_fields(self) -> None:
         super()._set_up_fields()

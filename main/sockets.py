@@ -31,6 +31,7 @@ from main.live_forms import TileWish
 from main.live_line import line_of
 from main.live_sending import LiveSending
 from main.presence import LOGGED_OUT, Watch
+from main.steering import Steering, WrongMoveError, wanted_move
 from main.tiles import Tile, WishError, wishes
 from main.viewings import Transport, Visitor
 from main.watchers import running_watchers
@@ -77,6 +78,7 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         self.sending: LiveSending | None = None
         self.watch: Watch | None = None
         self.sender: asyncio.Task[None] | None = None
+        self.steering: Steering | None = None
         self.closed = False
         try:
             await super().__call__(scope, receive, send)
@@ -98,6 +100,7 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         self.hub, self.watchers = await running_hub(), running_watchers()
         await self.accept()
         self.sending = LiveSending(self.hub, self.watchers, line_of(self.scope), self.tell, self.tell_bytes)
+        self.steering = Steering(login, self.tell_error)
         self.watch = Watch(login, self.sending.bell)
         self.watchers.attach(self.watch)
         self.sender = asyncio.create_task(self.keep_sending(self.sending), name="live-socket")
@@ -107,6 +110,8 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     def leave(self) -> None:
         """Give everything back; may be called twice."""
+        if self.steering is not None:
+            self.steering.leave()
         if self.sender is not None:
             self.sender.cancel()
         if self.sending is not None:
@@ -134,7 +139,7 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
                 known = True
                 await takes[name](message[name])
         if not known:
-            await self.tell_error("bad_request", "Send a JSON object with watch, ping or delay.")
+            await self.tell_error("bad_request", "Send a JSON object with watch, move, ping or delay.")
 
     async def take_ping(self, value: object) -> None:
         if number(value) is None:
@@ -154,10 +159,14 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
                 tile.watch.row.delayed(median, longest)
 
     async def take_move(self, value: object) -> None:
-        if not isinstance(value, dict) or not isinstance(value.get("camera"), str):
-            await self.tell_error("bad_request", "move takes {camera, pan, tilt, zoom}.")
+        if self.steering is None:
+            return
+        try:
+            slug, motion = wanted_move(value)
+        except WrongMoveError as error:
+            await self.tell_error("bad_request", str(error))
         else:
-            await self.tell_error("not_supported", "Cameras cannot be moved from here yet.")
+            await self.steering.take(slug, motion)
 
     async def take_watch(self, value: object) -> None:
         if self.sending is None:
@@ -183,6 +192,9 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         """From now on the wanted tiles and no others."""
         for slug in [slug for slug in sending.tiles if slug not in wanted]:
             sending.drop(slug)
+            if self.steering is not None:
+                # Nobody moves what they have stopped to look at.
+                self.steering.stop(slug)
         for slug, wish in wanted.items():
             if slug in sending.tiles:
                 sending.change(slug, wish)

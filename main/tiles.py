@@ -110,7 +110,9 @@ class Tile:
         """The state to tell: at once, at every change, else about every second."""
         session = self.watch.row.pk if self.watch.row else None
         recording = (state.recording, state.reasons, session)
-        news = (state.state, state.reason, state.detail, state.since, state.moving, recording, tuple(watching))
+        news = (
+            state.state, state.reason, state.detail, state.since, state.moving, state.mover, recording, tuple(watching)
+        )  # fmt: skip
         if news == self.told and now - self.told_at < STATE_EVERY:
             return None
         self.told, self.told_at = news, now
@@ -124,6 +126,7 @@ class Tile:
             "session": session,
             "watching": watching,
             "moving": state.moving,
+            "mover": state.mover,
             "text": REASON_TEXT.get(state.reason or "", ""),
             "detail": state.detail if self.manages else "",
             "since": state.since or None,

@@ -46,6 +46,8 @@ class Outcome:
     detail: str = ""
     advice: str = ""
     picture: str = ""
+    # What the camera said of itself before, one sentence each.
+    facts: tuple[str, ...] = ()
 
 
 def try_source(config: SourceConfig) -> Outcome:

@@ -1,7 +1,7 @@
 """How moments and numbers are told to people, in the house's zone."""
 
 from collections.abc import MutableMapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.utils import timezone
@@ -20,6 +20,12 @@ def day_words(moment: datetime) -> str:
 def moment_words(moment: datetime) -> str:
     """«today 14:02»."""
     return f"{day_words(moment)} {timezone.localtime(moment):%H:%M}"
+
+
+def since_words(seconds: float) -> str:
+    """«14:02», or «21 Nov 14:02» of another day; `seconds` since the epoch."""
+    at = timezone.localtime(datetime.fromtimestamp(seconds, UTC))
+    return f"{at:%H:%M}" if at.date() == timezone.localdate() else f"{at.day} {at:%b %H:%M}"
 
 
 def with_others(words: list[str], limit: int, one: str, several: str) -> list[str]:

@@ -25,6 +25,8 @@ CAMERA_FILES = _env.folder("CAMERA_FILES", MEDIA_ROOT / "camera-files")
 ALLOW_LOOPBACK_CAMERAS = _env.flag("ALLOW_LOOPBACK_CAMERAS", False)
 CSRF_TRUSTED_ORIGINS = _env.origins("CSRF_TRUSTED_ORIGINS")
 CAMERA_PASSWORD = _env.camera_password("CAMERA_PASSWORD")
+# The password of a Tapo camera's account, for `addcamera` alone.
+CAMERA_CLOUD_PASSWORD = _env.text("CAMERA_CLOUD_PASSWORD")
 PUSH_MAX_BYTES = _env.number("PUSH_MAX_BYTES", 8 * 1024 * 1024, 10_000, 64 * 1024 * 1024)
 PUSH_MAX_PIXELS = _env.number("PUSH_MAX_PIXELS", 24_000_000, 10_000, 64_000_000)
 PUSH_FPS = _env.number("PUSH_FPS", 30, 1, 60)

@@ -209,7 +209,7 @@ def test_a_right_given_twice_in_one_go_is_told(owner: Client, yard: Camera) -> N
     assert page.status_code == 200 and "given twice" in page.content.decode() and not Grant.objects.exists()
 
 
-@pytest.mark.parametrize("slug", ["add", "test", "Yard", "-x", "a/b"])
+@pytest.mark.parametrize("slug", ["add", "test", "discover", "Yard", "-x", "a/b"])
 def test_slugs_that_no_camera_may_have(owner: Client, slug: str) -> None:
     assert (
         owner.post(page_of(Camera, "add"), camera_fields(slug=slug)).status_code == 200 and not Camera.objects.exists()

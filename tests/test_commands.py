@@ -65,7 +65,7 @@ def test_addcamera_refuses_other_sources(db: None, source: str) -> None:
     assert not Camera.objects.exists()
 
 
-@pytest.mark.parametrize("slug", ["Yard", "a b", "../x", "-yard", "yard/x", "add", "test"])
+@pytest.mark.parametrize("slug", ["Yard", "a b", "../x", "-yard", "yard/x", "add", "test", "discover"])
 def test_addcamera_refuses_odd_slugs(db: None, slug: str) -> None:
     with pytest.raises(CommandError):
         run("addcamera", "Yard", "pattern:", f"--slug={slug}")

@@ -3,8 +3,8 @@
 import pytest
 
 from camera.orders import Finding
-from camera.process.detection import LOOK_EVERY, Pace
 from camera.process.happening import HOLD, LONGEST, Happening, Span
+from camera.process.pace import LOOK_EVERY, Pace
 
 START = 1_800_000_000.0
 NOTHING = Finding(0.0)

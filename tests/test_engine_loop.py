@@ -28,6 +28,8 @@ def engine(ends: bus.Endpoints, monkeypatch: pytest.MonkeyPatch) -> Iterator[Eng
     monkeypatch.setattr("camera.engine.rows.wanted_cameras", lambda requests: [])
     monkeypatch.setattr("camera.engine.adoption.Adoption.step", lambda adoption: None)
     monkeypatch.setattr("camera.engine.outages.Outages.begin", lambda outages: None)
+    monkeypatch.setattr("camera.engine.gaps.Gaps.begin", lambda gaps: None)
+    monkeypatch.setattr("camera.engine.gaps.forget", lambda now: 0)
     monkeypatch.setattr("camera.engine.rows.checkpoint", lambda: None)
     engine = Engine(ends, jobs=[])
     thread = threading.Thread(target=engine.run)

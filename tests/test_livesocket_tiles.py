@@ -186,13 +186,14 @@ def test_states_tell_what_moves_at_once(voice: Voice, yard: Camera, alice: User)
     scene(play)
 
 
-def test_to_move_a_camera_is_refused_politely(voice: Voice, yard: Camera, alice: User) -> None:
+def test_to_move_a_camera_without_a_motor_is_refused_politely(voice: Voice, yard: Camera, alice: User) -> None:
     async def play() -> None:
         socket = await open_socket(alice)
         await socket.say({"move": {"camera": "yard", "pan": 1, "tilt": 0, "zoom": 0}})
         assert (await socket.text("error")) == {
             "code": "not_supported",
-            "message": "Cameras cannot be moved from here yet.",
+            "message": "This camera cannot be moved or switched from here.",
+            "camera": "yard",
         }
         for odd in (None, [], {"camera": 5}, {}):
             await socket.say({"move": odd})

@@ -10,24 +10,24 @@ import threading
 import time
 import weakref
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
 
 import zmq
-from django.db import DatabaseError
 
 from camera import bus
 from camera.engine.adoption import Adoption
-from camera.engine.forwarding import Forwarding, Reply
+from camera.engine.asking import Asking
+from camera.engine.forwarding import Forwarding
+from camera.engine.gaps import Gaps
 from camera.engine.intake import Intake
+from camera.engine.mov_house import MovingHouse
+from camera.engine.moving import COMMANDS, Moving
 from camera.engine.outages import Outages
-from camera.engine.probe import test_connection
-from camera.engine.requests import RequestError
 from camera.engine.rows import Rows
-from camera.engine.supervisor import Child, Supervisor, Wanted
-from camera.packets import CameraState, StateName
+from camera.engine.supervisor import Child, Slot, Supervisor, Wanted
+from camera.packets import CameraState, Reason, StateName
 
 logger = logging.getLogger(__name__)
 
@@ -80,16 +80,25 @@ class Engine:
         self.forwarding = Forwarding(self._supervisor.slots, self._pass_on)
         self.adoption = Adoption(self._supervisor.live_tokens, self._keep, self.tell_event)
         self.outages = Outages(self.tell_event)
-        self._rows = Rows(self._want_later, [self.outages.step, self.adoption.step, *jobs])
-        # Before the states it remembers are overwritten.
-        self._rows.once(self.outages.begin)
+        self.gaps = Gaps()
+        self._rows = Rows(self._want_later, [self.outages.step, self.gaps.step, self.adoption.step, *jobs])
+        self._rows.once(self._take_up)
         self.intake = Intake(self._rows, self._later, self._tell, self._happened)
-        self._workers = ThreadPoolExecutor(4, thread_name_prefix="test-connection")
+        self._asking = Asking(self._rows, self._supervisor.slots, self._later, self._want, self._state_of)
+        house = MovingHouse(self._rows, self._supervisor, self._tell, self._look_again)
+        self.moving = Moving(house, self._later)
+        # State, reason and detail of each camera as they were told last.
+        self._told: dict[int, tuple[str, str | None, str]] = {}
         self._poller = zmq.Poller()
         for socket in (self._reports.socket, self._commands.socket, self._publisher.socket):
             self._poller.register(socket, zmq.POLLIN)
         self._poller.register(self._wake, zmq.POLLIN)
         self._republished = self._supervised = 0.0
+
+    def _take_up(self) -> None:
+        """What the engine before this one left; in one go, before the states it wrote are written over."""
+        self.outages.begin()
+        self.gaps.begin()
 
     def also(self, jobs: list[Callable[[], object]]) -> None:
         """Further jobs for the rows thread, once a second each. Before `run`."""
@@ -103,13 +112,17 @@ class Engine:
                 self._poller.poll(TURN_MS)
                 self.step()
         finally:
+            # First: what moves is to stop.
+            self.moving.stop()
             self.outages.stop()
+            self._rows.keep(self.gaps.end)
             self.forwarding.stop()
             self._supervisor.stop_all(self._listen)
             self._listen()
             self.adoption.stop()
+            self.moving.join()
             self._rows.stop()
-            self._workers.shutdown(wait=False, cancel_futures=True)
+            self._asking.stop()
             for end in (self._reports, self._commands, self._publisher):
                 end.close()
             self._context.term()
@@ -154,7 +167,10 @@ class Engine:
             self._republished = now
             self._publisher.send(bus.topic(bus.ENGINE), {"at": time.time(), "cameras": len(self._supervisor.slots)})
             for state in self._supervisor.states():
-                self._publisher.send(bus.topic(bus.STATE, state.camera), asdict(state))
+                self._say(self.moving.dress(state))
+
+    def _say(self, state: CameraState) -> None:
+        self._publisher.send(bus.topic(bus.STATE, state.camera), asdict(state))
 
     def look(self) -> None:
         """Look after the processes now; from any thread or signal handler."""
@@ -176,9 +192,32 @@ class Engine:
         self._ring()
 
     def _changed(self, state: CameraState) -> None:
+        """A camera's process says something new of it."""
+        self._tell_all(self.moving.dress(state))
+
+    def _tell_all(self, state: CameraState) -> None:
+        self._told[state.camera] = state.state, state.reason, state.detail
         self.outages.heard(state)
-        self._publisher.send(bus.topic(bus.STATE, state.camera), asdict(state))
+        self.gaps.heard(state)
+        self._say(state)
         self._rows.state(state)
+
+    def _look_again(self, camera: int) -> None:
+        """What is not the process's to say has changed: who moves the camera, or whether it is to see."""
+        slot = self._supervisor.slots.get(camera)
+        if slot is None:
+            return
+        state, before = self.moving.dress(slot.state), self._told.get(camera)
+        if before == (state.state, state.reason, state.detail):
+            self._say(state)
+            return
+        self._tell_all(state)
+        if before is not None and before[1] == Reason.PRIVACY and state.state == StateName.OFFLINE:
+            # It sees again: no need to wait for the next try.
+            self._supervisor.again(camera)
+
+    def _state_of(self, slot: Slot) -> str:
+        return self.moving.dress(slot.state).state
 
     def _tell(self, token: str, header: dict[str, Any]) -> None:
         self._reports.send(token.encode(), header)
@@ -201,6 +240,8 @@ class Engine:
         # While it ends, nothing is begun.
         if not self.stop.is_set():
             self.outages.want(cameras)
+            self.gaps.want(cameras)
+            self.moving.want(cameras)
             self._supervisor.want(cameras)
             self._supervised = 0.0
 
@@ -242,46 +283,10 @@ class Engine:
         elif name == "frame":
             self.forwarding.frame(body, payload, float(deadline), reply)
         elif name == "test":
-            self._test(body, reply)
+            self._asking.test(body, reply)
         elif name == "record":
-            self._rows.once(lambda: self._record(body, reply, float(deadline)))
+            self._asking.record(body, reply, float(deadline))
+        elif name in COMMANDS:
+            self.moving.ask(name, body, float(deadline), reply)
         else:
             reply({"ok": False, "error": f"no such command: {str(name)[:40]}"})
-
-    def _test(self, body: dict[str, Any], reply: Reply) -> None:
-        def work() -> None:
-            answer, picture = test_connection(body.get("source", {}))
-            self._later(lambda: reply(answer, picture))
-
-        self._workers.submit(work)
-
-    def _record(self, body: dict[str, Any], reply: Reply, deadline: float) -> None:
-        """In the rows thread. The answer says how it is once the camera process has its new orders."""
-        # Whoever asked was told long ago that it did not work.
-        if time.time() > deadline:
-            return
-        try:
-            camera = self._rows.requests.ask(body)
-            wanted = self._rows.requests.wanted()
-        except RequestError as error:
-            self._refuse(reply, error.code, str(error))
-        except DatabaseError as error:
-            logger.warning("a request to record was not written: %s", error)
-            self._refuse(reply, "busy", "The database is busy. Try again in a moment.")
-        else:
-            self._later(lambda: self._recording(camera, wanted, reply))
-
-    def _refuse(self, reply: Reply, code: str, words: str) -> None:
-        self._later(lambda: reply({"ok": False, "code": code, "error": words}, b""))
-
-    def _recording(self, camera: int, wanted: list[Wanted], reply: Reply) -> None:
-        self._want(wanted)
-        slot = self._supervisor.slots.get(camera)
-        if slot is None:
-            reply({"ok": False, "code": "not_found", "error": "This camera is run by another engine."}, b"")
-            return
-        reasons = ["always"] if slot.orders.mode == "always" else []
-        reasons += ["motion"] if "motion" in slot.state.reasons else []
-        reasons += slot.orders.reasons
-        can = slot.state.state == StateName.ONLINE and not slot.orders.hold
-        reply({"ok": True, "recording": bool(reasons) and can, "reasons": reasons}, b"")

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from camera import ports
 from camera.engine import disk
+from camera.engine.mov_rows import control_of
 from camera.engine.orders import mode_of, orders_for
 from camera.engine.supervisor import Wanted
 from camera.models import Camera, Recording, RecordMode, RecordRequest
@@ -65,6 +66,7 @@ class Requests:
                 camera.source_config(),
                 orders_for(camera, policy, reasons[camera.pk], held, tuple(cuts.get(camera.pk, ()))),
                 camera.name,
+                control_of(camera),
             )
             for camera in cameras
         ]

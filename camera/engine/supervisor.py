@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from camera.bus import Endpoints
+from camera.engine.movable import Control
 from camera.orders import Orders
 from camera.packets import CameraState, Reason, SourceConfig, StateName, sound
 
@@ -40,6 +41,8 @@ class Wanted:
     # Without a number: the supervisor counts.
     orders: Orders = Orders()
     name: str = ""
+    # How it is moved and switched, if it can be.
+    control: Control | None = None
 
 
 def camera_environment() -> dict[str, str]:
@@ -160,13 +163,20 @@ class Supervisor:
             if slot.child is not None and slot.child.token == token:
                 slot.child.heard = self.clock()
                 try:
-                    state = CameraState.from_dict(values | {"camera": slot.wanted.camera})
+                    state = CameraState.from_dict(values | {"camera": slot.wanted.camera, "mover": ""})
                 except TypeError:
                     return
                 self._take(slot, sound(state))
                 if slot.state.orders != slot.orders.number:
                     self._tell(slot, slot.child)
                 return
+
+    def again(self, camera: int) -> None:
+        """Start its process anew at the next step: there is reason to think that its source opens now."""
+        slot = self.slots.get(camera)
+        if slot is not None:
+            self._stop(slot)
+            slot.failures, slot.next_start = 0, 0.0
 
     def states(self) -> list[CameraState]:
         return [slot.state for slot in self.slots.values()]

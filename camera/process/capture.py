@@ -22,7 +22,7 @@ GOOD_AFTER = 30.0
 # Cameras lock an account after a few wrong passwords: ask seldom. Seconds.
 LOGIN_WAIT = 30.0
 # A film in a loop and a drawing repeat themselves by nature, and whoever sends a picture again means to.
-_NEVER_FROZEN = frozenset({"file", "pattern", "push"})
+NEVER_FROZEN = frozenset({"file", "pattern", "push"})
 
 
 class PacketSink(Protocol):
@@ -169,7 +169,7 @@ class Capture:
                 self._keeper.streams(info)
                 logger.info("pictures: %s %dx%d", info.codec, info.width, info.height)
                 self._sink.opened(info)
-            is_frozen = self._config.kind not in _NEVER_FROZEN and watch.frozen(packet, self._clock.monotonic())
+            is_frozen = self._config.kind not in NEVER_FROZEN and watch.frozen(packet, self._clock.monotonic())
             self._keeper.packet(packet, is_frozen)
             self._sink.packet(packet)
 

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 from camera.loading import LOADING
 from camera.orders import Finding, Orders
 from camera.packets import AudioPacket, Packet, StreamInfo
-from camera.process.happening import STEP_BACK, Happening, Span
+from camera.process.happening import Happening, Span
+from camera.process.own_word import OwnWord
+from camera.process.pace import Pace
 from camera.process.stills import Gop, Stills
 from camera.reports import EventSeen
 
@@ -24,9 +26,6 @@ logger = logging.getLogger(__name__)
 
 Report = Callable[[str, dict[str, Any]], None]
 
-LOOK_EVERY = 0.2
-# Pictures come a little early or late. Seconds.
-TOLERANCE = 0.02
 # A picture replaces an event's when it is so much better (ratio of scores), not sooner than that (seconds) after the
 # last one, and not more often than that.
 BETTER, REPLACE_EVERY, MOST_PICTURES = 1.25, 2.0, 5
@@ -36,28 +35,14 @@ SLOW, MOST_SLOW_PICTURES = 0.4, 2
 PATIENCE = 1.0
 
 
-class Pace:
-    """Says which pictures are looked at: five a second by their capture times, whatever the camera's rate is."""
-
-    def __init__(self) -> None:
-        self._due: float | None = None
-
-    def due(self, captured_at: float) -> bool:
-        """Whether it is time for a look, which then counts as done. Capture times may leap; small steps back wait."""
-        due = self._due
-        if due is not None and due - LOOK_EVERY - STEP_BACK < captured_at < due - TOLERANCE:
-            return False
-        on_time = due is not None and due - TOLERANCE <= captured_at < due + LOOK_EVERY
-        self._due = (due if on_time and due is not None else captured_at) + LOOK_EVERY
-        return True
-
-
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """A picture to look at: a JPEG packet, or a decoded frame with a packet that has only its capture time."""
+    """A picture to look at: a JPEG packet; or one with only a capture time, and `frame` or `small`, a JPEG of another
+    stream of the camera."""
 
     packet: Packet
     frame: "VideoFrame | None" = None
+    small: bytes = b""
 
 
 @dataclass(slots=True)
@@ -75,8 +60,9 @@ class _Told:
 
 
 class Detection:
-    """`opened`, `packet`, `closed` are called by the capture thread, `offer` by the transcoder's, `take` by the main
-    one, `step` by its own. None of the first waits. OpenCV is loaded with the first look."""
+    """`opened`, `packet`, `closed` are called by the capture thread, `offer` by the transcoder's, `beside` and
+    `look_beside` by that of the smaller stream, `take` by the main one, `step` by its own. None of the first waits.
+    OpenCV is loaded with the first look."""
 
     def __init__(
         self,
@@ -84,10 +70,11 @@ class Detection:
         moved: Callable[[float, float], None],
         gop: Gop,
         clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
     ) -> None:
         """`moved` gets (first, last) capture time of the motion that goes on, at each confirmed finding; `clock`
-        counts the seconds in which no pictures come."""
-        self._report, self._moved, self._clock = report, moved, clock
+        counts the seconds in which no pictures come, `wall` is that of capture times."""
+        self._report, self._moved, self._clock, self._wall = report, moved, clock, wall
         # Gets (capture time, JPEG) of each picture of an event that is kept.
         self.pictured: Callable[[float, bytes], None] = lambda _, __: None
         # Called at each confirmed finding.
@@ -98,6 +85,9 @@ class Detection:
         self._codec = ""
         self._pending: _Seen | None = None
         self._stopped = self._has_failed = False
+        # Whether the smaller stream is looked at instead of the main one, and whether that has just changed.
+        self._is_beside = self._is_other = False
+        self._own_word = OwnWord()
         # What follows belongs to the detection's own thread.
         self._stills = Stills(gop)
         self._happening = Happening()
@@ -124,8 +114,8 @@ class Detection:
             self._codec, self._pending, self._has_failed = info.codec, None, False
 
     def packet(self, packet: Packet) -> None:
-        if self._codec == "mjpeg" and self.wanted:
-            self._put(packet.captured_at, packet, None)
+        if self._codec == "mjpeg" and self.wanted and not self._is_beside:
+            self._put(_Seen(packet))
 
     def audio(self, packet: AudioPacket) -> None:
         """Nobody listens."""
@@ -136,14 +126,32 @@ class Detection:
 
     def offer(self, frame: "VideoFrame", captured_at: float) -> None:
         """A decoded picture; looked at when it is time for a look."""
-        if self.wanted:
-            self._put(captured_at, None, frame)
+        if self.wanted and not self._is_beside:
+            self._put(_Seen(Packet(b"", False, captured_at), frame))
 
-    def _put(self, captured_at: float, packet: Packet | None, frame: "VideoFrame | None") -> None:
+    def beside(self, captured_at: float, frame: "VideoFrame | None" = None, jpeg: bytes = b"") -> None:
+        """A picture of the smaller stream, decoded or as a JPEG; counts while `look_beside` says so."""
+        if self.wanted and self._is_beside:
+            self._put(_Seen(Packet(b"", False, captured_at), frame, jpeg))
+
+    def look_beside(self, on: bool) -> None:
+        """Whether the smaller stream is looked at, and the main one not."""
         with self._changed:
-            if self._stopped or not self._codec or not self._pace.due(captured_at):
+            if on != self._is_beside:
+                self._is_beside, self._is_other, self._pending = on, True, None
+
+    def hear(self, body: object) -> dict[str, Any]:
+        """The camera's own word, {"on", "at"}: something moves since then, or does no longer. From any thread."""
+        with self._changed:
+            is_sound = self._own_word.say(body)
+            self._changed.notify()
+        return {"ok": True} if is_sound else {"error": "bad motion"}
+
+    def _put(self, seen: _Seen) -> None:
+        with self._changed:
+            if self._stopped or not self._codec or not self._pace.due(seen.packet.captured_at):
                 return
-            self._pending = _Seen(packet or Packet(b"", False, captured_at), frame)
+            self._pending = seen
             self._changed.notify()
 
     def stop(self) -> None:
@@ -173,9 +181,14 @@ class Detection:
         with self._changed:
             self._changed.wait_for(self._is_woken, patience)
             seen, self._pending, orders = self._pending, None, self._orders
+            is_other, self._is_other = self._is_other, False
         if orders.detect == "off":
             self._rest()
             return False
+        if is_other:
+            # What it learnt is of pictures of another size.
+            self._detector = self._grey = None
+        self._hear(orders)
         if seen is None:
             self._over(self._happening.quiet(self._clock() - self._looked))
             return False
@@ -183,11 +196,23 @@ class Detection:
         return True
 
     def _is_woken(self) -> bool:
+        if self._own_word.has_news and self.wanted:
+            return True
         return self._stopped or self._pending is not None or (self._detector is not None and not self.wanted)
 
     def _rest(self) -> None:
         self._detector = self._grey = self._settings = None
+        self._own_word.clear()
         self._over(self._happening.end())
+
+    def _hear(self, orders: Orders) -> None:
+        """What the camera itself says belongs to the same event as what is found here."""
+        said = self._own_word.take(self._wall())
+        if said is None:
+            return
+        self._looked = self._clock()
+        self._over(self._happening.told(*said).ended)
+        self._go_on(Finding(0.0), _Seen(Packet(b"", False, said[1])), orders)
 
     def _look(self, seen: _Seen, orders: Orders) -> None:
         grey = self._small(seen)
@@ -197,8 +222,13 @@ class Detection:
         self._looked = self._clock()
         turn = self._happening.look(seen.packet.captured_at, finding)
         self._over(turn.ended)
+        if turn.confirmed:
+            self._go_on(finding, seen, orders)
+
+    def _go_on(self, finding: Finding, seen: _Seen, orders: Orders) -> None:
+        """The finding belongs to the event that goes on."""
         span = self._happening.current
-        if turn.confirmed and span is not None:
+        if span is not None:
             self.stirred()
             self._moved(span.started_at, span.last_at)
             self._tell(span, finding, seen, orders)
@@ -208,7 +238,7 @@ class Detection:
             from camera.video import grey
 
         if seen.frame is None:
-            return grey.from_jpeg(seen.packet.data)
+            return grey.from_jpeg(seen.small or seen.packet.data)
         if self._grey is None:
             self._grey = grey.GreyMaker()
         return self._grey(seen.frame)
@@ -248,7 +278,7 @@ class Detection:
         most = MOST_PICTURES if self._stills.seconds <= SLOW else MOST_SLOW_PICTURES
         if told.tries >= most or at - told.pictured_at < REPLACE_EVERY:
             return False
-        return finding.score > told.shown * BETTER
+        return not told.image or finding.score > told.shown * BETTER
 
     def _over(self, span: Span | None) -> None:
         """Report the end of an event."""

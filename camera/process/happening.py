@@ -80,6 +80,20 @@ class Happening:
         self.current.last_at = max(self.current.last_at, captured_at)
         return Turn(ended, True)
 
+    def told(self, first: float, last: float) -> Turn:
+        """The camera itself says that something moved from `first` to `last`: that needs no confirmation."""
+        ended, current = None, self.current
+        if current is not None and not -STEP_BACK <= last - current.last_at <= HOLD:
+            ended = self.end()
+        elif current is not None and last - current.started_at > LONGEST:
+            ended, first = self.end(), last
+        if self.current is None:
+            self.current = Span(new_uid(), first, last)
+        self.current.last_at = max(self.current.last_at, last)
+        # Less than now: pictures that are looked at late must not seem to come from before.
+        self._looked_at = max(self._looked_at or 0.0, last - STEP_BACK)
+        return Turn(ended, True)
+
     def quiet(self, seconds: float) -> Span | None:
         """The event that is over because nothing could be looked at for so long."""
         if self.current is None or self._looked_at is None:

@@ -15,6 +15,7 @@ from camera import bus
 from camera.orders import Orders
 from camera.packets import Frame, SourceConfig
 from camera.process.answers import NOT_FOUND, Body, refusal
+from camera.process.aside import Aside
 from camera.process.capture import Capture, FanOut, LiveOutput
 from camera.process.clock import RealClock
 from camera.process.configuration import Configuration
@@ -80,7 +81,11 @@ class CameraProcess:
         self._detection.stirred = self._small.moved
         self._snapshots = Snapshots()
         live = LiveOutput(self._slot, self._transcoder)
-        output = FanOut([films, self._recorder, self._detection, live, self._small, self._snapshots])
+        # While a source is opened: each of them watches whom this process connects to meanwhile.
+        self._opening = threading.Lock()
+        self._aside = Aside(configuration, self._detection, self._opening, self._transcoder.detect, clock)
+        aside = [self._aside] if configuration.source.detect_address else []
+        output = FanOut([films, self._recorder, self._detection, live, self._small, self._snapshots, *aside])
         self._capture = Capture(configuration.source, self._open, self._keeper, output, clock, configuration.timeouts)
         work = {
             "recorder": self._recorder.run,
@@ -91,6 +96,8 @@ class CameraProcess:
             "small": self._small.run,
             "capture": self._capture.run,
         }
+        if aside:
+            work["aside"] = self._aside.run
         self._inbox: Inbox | None = None
         if configuration.source.kind == "push":
             self._inbox = Inbox()
@@ -104,7 +111,8 @@ class CameraProcess:
 
     def _open(self, config: SourceConfig, stop: threading.Event, timeouts: Timeouts) -> Source:
         """Called by the capture thread, before any picture of the source."""
-        source = open_source(config, stop, timeouts, self._inbox)
+        with self._opening:
+            source = open_source(config, stop, timeouts, self._inbox)
         self._pictures.every = self._small_pictures.every = every(source)
         return source
 
@@ -148,7 +156,7 @@ class CameraProcess:
         if self._inbox is not None:
             self._flagged.take(orders)
             self._late.take(orders)
-        self._transcoder.detect(self._detection.wanted)
+        self._aside.want(self._detection.wanted)
         self._small.detect(self._detection.wanted)
 
     def run(self) -> None:
@@ -194,6 +202,8 @@ class CameraProcess:
 
     def _obey(self, header: dict[str, Any]) -> dict[str, Any]:
         """Do what a command says; the answer to it."""
+        if header.get("name") == "motion":
+            return self._detection.hear(header.get("body"))
         if header.get("name") != "orders":
             return {"error": "unknown command"}
         try:
@@ -250,9 +260,10 @@ class CameraProcess:
         self._transcoder.stop()
         self._small.stop()
         self._detection.stop()
+        self._aside.stop()
         self._snapshots.stop()
         self._stop_pushes()
-        self._join(began + SOURCE_GRACE, "capture", "transcoder", "small", "detection", "snapshots", "flagged")
+        self._join(began + SOURCE_GRACE, "capture", "transcoder", "small", "aside", "detection", "snapshots", "flagged")
         self._recorder.stop()
         self._join(began + GRACE - _LAST_WORDS, "recorder", "closeup", "late")
         self._last_words(time.monotonic() + _LAST_WORDS)

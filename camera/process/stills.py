@@ -64,6 +64,8 @@ class Stills:
         if found is None:
             return b""
         info, packets = found
+        if info.codec == "mjpeg":
+            return packets[-1].data if packets else b""
         decoder, newest = Decoder(info), None
         for packet in packets:
             for frame, _ in decoder.decode(packet):

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 KINDS: dict[str, str] = {
     "rtsp": "camera.sources.rtsp:open_rtsp",
     "http": "camera.sources.http_source:open_http",
+    "tapo": "camera.sources.asked:open_asked",
+    "onvif": "camera.sources.asked:open_asked",
     "v4l2": "camera.sources.v4l2:open_device",
     "file": "camera.sources.video_file:open_file",
     "pattern": "camera.sources.pattern:open_pattern",

@@ -10,6 +10,7 @@ from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
 
 from camera.commands import EngineDownError
+from main.moving import MoveRefusedError
 from main.recording_control import NoSuchSessionError, RecordRefusedError
 
 logger = logging.getLogger(__name__)
@@ -24,6 +25,7 @@ CODES = {
     408: "too_slow",
     415: "unsupported_media_type",
     429: "too_many_requests",
+    502: "failed",
     503: "engine_down",
 }
 WORDS = {
@@ -77,6 +79,8 @@ def reply_to(exception: Exception) -> HttpResponse:
     if isinstance(exception, OperationalError):
         logger.warning("the database is busy: %s", exception)
         return busy_response()
+    if isinstance(exception, MoveRefusedError):
+        return error_response(exception.status, str(exception), exception.code)
     for kind, status in STATUSES:
         if isinstance(exception, kind):
             return error_response(status, str(exception) if isinstance(exception, TOLD) else "")

@@ -180,6 +180,27 @@ class RecordOut(Schema):
     reasons: list[str]
 
 
+Turn = Annotated[float, Field(strict=True, ge=-1, le=1, allow_inf_nan=False)]
+
+
+class MoveIn(Schema):
+    pan: Turn = Field(0.0, description="-1 … 1: to the left, to the right.")
+    tilt: Turn = Field(0.0, description="-1 … 1: down, up.")
+    zoom: Turn = Field(0.0, description="-1 … 1: wider, closer.")
+    seconds: Annotated[float, Field(strict=True, gt=0, le=5, allow_inf_nan=False)] = Field(
+        0.5, description="After these the camera stops by itself."
+    )
+
+
+class MoveOut(Schema):
+    moving: bool
+    seconds: float
+
+
+class PresetOut(Schema):
+    preset: str
+
+
 class CameraPage(Schema):
     items: list[CameraOut]
     next: str | None

@@ -4,23 +4,27 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
 from camera.access import Actor, camera_for, may_add
-from camera.addresses import KINDS
+from camera.addresses import CONTROLLED, KINDS, AddressError, parse_source
 from camera.leaving import footage_of
 from camera.live.hub import current_hub
 from camera.models import Camera, Right
-from camera.packets import REASON_TEXT, CameraState, StateName
+from camera.packets import REASON_TEXT, CameraState, Reason, StateName
+from camera.redact import redact
 from main.actors import session_actor
+from main.camera_asking import find_streams, try_camera
 from main.camera_changes import KeptRecordingsError, delete_camera, save_camera
 from main.forms import CameraForm, grants_of
 from main.models import ViewingSession
 from main.pages.camera_key import made_at, opens_with_password, show_new_key
 from main.pages.errors import post_only
 from main.pages.source_hints import hints
+from main.pages.wall import in_privacy
+from main.pages.watch_move import has_switches
 from main.try_source import Outcome, try_source
 from main.what_if import after_saving
 
@@ -57,8 +61,10 @@ def index(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def add(request: HttpRequest) -> HttpResponse:
     actor = _adder(request)
-    form = CameraForm(request.POST if request.method == "POST" else None, instance=Camera(), actor=actor)
+    data = request.POST if request.method == "POST" else None
+    form = CameraForm(data, instance=Camera(), actor=actor, begin=_begin(request.GET))
     if request.method == "POST" and form.is_valid():
+        _find(request, form)
         camera = save_camera(form, actor)
         if camera.kind == "push":
             return show_new_key(request, actor, camera, is_new=True)
@@ -75,6 +81,7 @@ def edit(request: HttpRequest, slug: str) -> HttpResponse:
     if request.method != "POST" or not form.is_valid():
         return _form_page(request, form)
     dropped = form.password_dropped
+    _find(request, form)
     camera = save_camera(form, actor)
     messages.success(request, f"{camera.name} is saved.")
     if dropped:
@@ -98,7 +105,7 @@ def test(request: HttpRequest) -> HttpResponse:
     form = CameraForm(request.POST, instance=camera, actor=actor)
     outcome = _tried(form) if form.source_is_valid() else _refused(form)
     if request.headers.get("HX-Request") == "true":
-        return render(request, "camera_test_result.html", {"outcome": outcome})
+        return render(request, "camera_test_result.html", {"outcome": outcome, "form": form, "beside": True})
     return _form_page(request, form, outcome)
 
 
@@ -133,6 +140,21 @@ def _shared_with(camera: Camera) -> str:
     return " and ".join(parts)
 
 
+def _begin(query: QueryDict) -> dict[str, str]:
+    """What a link to the form fills in: the address of a camera that was found, and a name."""
+    try:
+        found = parse_source(query.get("source", ""))
+    except AddressError:
+        return {}
+    return {"source": redact(found.source), "name": query.get("name", "")[:60]}
+
+
+def _find(request: HttpRequest, form: CameraForm) -> None:
+    """Before saving: a camera that has to be asked where its pictures are is asked."""
+    if fault := find_streams(form.fill(), form.is_new):
+        messages.warning(request, f"Its pictures are not found yet. {fault} Test the connection, then save again.")
+
+
 def _adder(request: HttpRequest) -> Actor:
     actor = session_actor(request)
     if not may_add(actor, "rtsp"):
@@ -152,11 +174,17 @@ def _form_page(request: HttpRequest, form: CameraForm, outcome: Outcome | None =
         "hints": hints(form.actor),
         "with_password": opens_with_password(form.instance),
         "key_made_at": made_at(form.instance),
+        "has_switches": bool(slug) and has_switches(form.instance),
     }
     return render(request, "camera_form.html", context)
 
 
 def _tried(form: CameraForm) -> Outcome:
+    camera = form.fill()
+    if camera.kind in CONTROLLED:
+        outcome = try_camera(camera, form.is_new)
+        form.propose(str(camera.stream_address), str(camera.detect_address))
+        return outcome
     config = form.config()
     if config.kind == "push":
         advice = "It is the program that connects: add the camera, give the program its key, and let it send."
@@ -176,6 +204,8 @@ def _state(camera: Camera, state: CameraState) -> dict[str, str]:
     more = ""
     if name == StateName.ONLINE:
         more = f"{state.fps:.0f} pictures a second" if state.fps >= 1 else ""
+    elif name == StateName.PAUSED and state.reason == Reason.PRIVACY:
+        word = in_privacy(state)
     elif name != StateName.DISABLED and state.reason:
         more = REASON_TEXT.get(state.reason, "")
     return {"shape": shape, "word": word, "more": more, "state": str(name)}

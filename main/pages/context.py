@@ -39,6 +39,7 @@ BACK_ROOMS = (
 # Pages that belong to a room and mark it in the navigation.
 WITHIN = {
     "watch": "wall",
+    "presets": "wall",
     "event": "events",
     "recording": "recordings",
     "recording_delete": "recordings",
@@ -49,6 +50,8 @@ WITHIN = {
     "camera": "cameras",
     "camera_add": "cameras",
     "camera_delete": "cameras",
+    "camera_discover": "cameras",
+    "camera_switches": "cameras",
     "camera_key": "cameras",
     "join_links": "cameras",
     "person": "people",

@@ -29,6 +29,14 @@ TEXTS = {
         "http://192.168.1.21/video.mjpg",
         "A stream of JPEG pictures, or the address of a single picture, asked again and again.",
     ),
+    "tapo": (
+        "tapo://192.168.1.22",
+        "A TP-Link Tapo camera, by its IP address. It is asked where its pictures are, and can be turned and switched.",
+    ),
+    "onvif": (
+        "onvif://192.168.1.23",
+        "A camera that speaks ONVIF, as most do. It is asked where its pictures are; one with a motor can be turned.",
+    ),
     "v4l2": ("device:/dev/video0", "A camera plugged into the machine Fairwatch runs on."),
     "file": ("file:yard.mp4", "A video in the folder of CAMERA_FILES, played in a loop as if it were a camera."),
     "push": ("push:", "A program that sends its pictures here, each in a POST of its own. It gets a key for that."),

@@ -14,10 +14,11 @@ from django.views.decorators.http import require_safe
 from accounts.models import User
 from camera.access import Actor, may_add
 from camera.live.hub import current_hub
-from camera.packets import REASON_TEXT, CameraState, StateName
+from camera.packets import REASON_TEXT, CameraState, Reason, StateName
 from main import viewings, wall_choice
 from main.actors import session_actor
 from main.pages.errors import post_only
+from main.words import since_words
 
 # State by word and shape; colour only as a third voice.
 SHAPES: dict[str, tuple[str, str]] = {
@@ -44,7 +45,14 @@ class Told:
 
 def told(state: CameraState) -> Told:
     shape, word = SHAPES[state.state]
+    if state.state == StateName.PAUSED and state.reason == Reason.PRIVACY:
+        return Told(state.state, shape, in_privacy(state), "", state.recording)
     return Told(state.state, shape, word, REASON_TEXT.get(state.reason or "", ""), state.recording)
+
+
+def in_privacy(state: CameraState) -> str:
+    """«Privacy mode since 14:02»."""
+    return f"Privacy mode since {since_words(state.since)}" if state.since else "Privacy mode"
 
 
 @login_not_required

@@ -24,6 +24,7 @@ from camera.packets import REASON_TEXT, CameraState, Reason, StateName
 from main import viewings
 from main.actors import Login, session_actor, stream_actor
 from main.pages.wall import told
+from main.pages.watch_move import move_context
 from main.pages.watch_parts import recording_context, today_context
 from main.presence import Watch
 from main.serving.wire import wire_of
@@ -59,6 +60,7 @@ def watch(request: HttpRequest, slug: str) -> HttpResponse:
     context = {
         **recording_context(actor, camera, session, rights),
         **today_context(actor, camera, rights),
+        **move_context(camera, rights),
         "camera": camera,
         "page": page,
         "me": actor.name,
@@ -125,7 +127,7 @@ async def frame(request: HttpRequest, slug: str) -> HttpResponse:
     if request.method == "GET":
         watchers.frame_asked(admitted.key, admitted.session, len(picture.frame.data) if picture else 0)
     if picture is None:
-        return live_reply(_no_picture(hub, hub.state(admitted.camera)))
+        return live_reply(no_picture(hub, hub.state(admitted.camera)))
     response = HttpResponse(picture.frame.data, content_type="image/jpeg")
     response["X-Timestamp"] = f"{picture.frame.captured_at:.6f}"
     return live_reply(response)
@@ -181,7 +183,8 @@ def _unauthorised() -> HttpResponse:
     return response
 
 
-def _no_picture(hub: Hub, state: CameraState) -> JsonResponse:
+def no_picture(hub: Hub, state: CameraState) -> JsonResponse:
+    """503 with the reason why there is none."""
     if not hub.engine_up():
         return _error(503, "engine_down", f"No picture: {REASON_TEXT[Reason.ENGINE_DOWN]}.")
     if state.state == StateName.DISABLED:

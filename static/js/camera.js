@@ -5,7 +5,7 @@
 
   const form = document.getElementById("camera-form");
   const source = form.elements.namedItem("source");
-  const kinds = { rtsp: "rtsp", rtsps: "rtsp", http: "http", https: "http", device: "v4l2", file: "file", pattern: "pattern", push: "push" };
+  const kinds = { rtsp: "rtsp", rtsps: "rtsp", http: "http", https: "http", device: "v4l2", file: "file", tapo: "tapo", onvif: "onvif", pattern: "pattern", push: "push" };
 
   function showKind() {
     const scheme = source.value.trim().split(":", 1)[0].toLowerCase();
@@ -64,7 +64,12 @@
 
   const button = document.getElementById("test-button");
   button.addEventListener("htmx:beforeRequest", () => { waiting.hidden = false; });
-  button.addEventListener("htmx:afterRequest", () => { waiting.hidden = true; });
+  button.addEventListener("htmx:afterRequest", () => {
+    waiting.hidden = true;
+    // A test may have filled in fields.
+    showKind();
+    showUnsaved();
+  });
   button.addEventListener("htmx:responseError", () => say("Fairwatch refused the test. Reload the page and try again."));
   button.addEventListener("htmx:sendError", () => say("Fairwatch does not answer. Is the connection up?"));
 

@@ -78,8 +78,13 @@ export class LiveSocket {
 
   delays(measured) { this.#send({ delay: measured }); }
 
+  /** Move that camera ({pan, tilt, zoom}); whether it could be said. */
+  move(slug, motion) { return this.#send({ move: { camera: slug, ...motion } }); }
+
   #send(message) {
-    if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(message));
+    const open = this.#socket?.readyState === WebSocket.OPEN;
+    if (open) this.#socket.send(JSON.stringify(message));
+    return open;
   }
 
   #ping() { this.#send({ ping: local() }); }

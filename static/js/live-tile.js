@@ -4,7 +4,7 @@ import { Delays } from "./live-clock.js";
 import { Film } from "./live-film.js";
 import { Pictures } from "./live-picture.js";
 import { wayWords, ways } from "./live-ways.js";
-import { clockWords, initials, isLive, milliseconds, nameList, set, stateWords } from "./live-words.js";
+import { clockWords, initials, isLive, isPrivate, milliseconds, nameList, set, stateWords } from "./live-words.js";
 
 const GREY = 10;         // seconds: an older picture of a camera that should send more is greyed
 const SHOWN = 5;         // seconds over which delays are told on the page
@@ -120,6 +120,8 @@ export class Tile {
   told(state) {
     this.state = state;
     this.#lost = "";
+    // What was seen before privacy was asked for is shown no more.
+    if (isPrivate(state)) this.captured = null;
     this.#names(state.watching ?? []);
     this.tell();
   }
@@ -215,12 +217,13 @@ export class Tile {
     surface.classList.toggle("stale", !this.#plain && (!online || age > Math.max(GREY, rare)));
     this.element.dataset.state = this.#lost ? "offline" : state?.state ?? "connecting";
     const live = isLive(age) ? this.delay() : null;
-    const words = stateWords({ lost: this.#lost, state, age, captured, delay: live, calm, plain: this.#plain !== "", time: this.#time });
+    const words = stateWords({ lost: this.#lost, state, age, captured, delay: live, calm, plain: this.#plain !== "", time: this.#time, me: this.#me });
     const way = wayWords({ way: this.#way, mime: this.#entry?.mime ?? "", codec: state?.codec, against: this.#against, asked: ways.choice, heard: this.heard });
     const stage = this.element.hasAttribute("data-stage");
     set(this.#parts.words, stage || !online || captured === null || !way.short ? words : `${words} · ${way.short}`);
     set(this.#parts.none, stage ? words : words[0]);
-    this.#parts.none.hidden = captured !== null || this.#plain !== "";
+    this.element.toggleAttribute("data-private", isPrivate(state));
+    this.#parts.none.hidden = !isPrivate(state) && (captured !== null || this.#plain !== "");
     const [width, height] = sizeOf(surface);
     set(this.#parts.size, width ? `${width} × ${height}` : "–");
     set(this.#parts.fps, online && state.fps ? state.fps.toFixed(state.fps < 2 ? 1 : 0) : "–");

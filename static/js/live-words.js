@@ -11,26 +11,31 @@ const WORDS = {
 };
 
 /**
- * `tile`: {lost, state, age (seconds, Infinity without a picture), captured, delay ({median} or null), calm, plain}.
+ * `tile`: {lost, state, age (seconds, Infinity without a picture), captured, delay ({median} or null), calm, plain, me}.
  * `calm`: pictures come seldom because nothing moves; `plain`: a stream that does not tell how old its pictures are.
  */
-export function stateWords({ lost, state, age, captured, delay, calm, plain, time }) {
+export function stateWords({ lost, state, age, captured, delay, calm, plain, time, me }) {
   const old = captured === null ? "" : ` · picture of ${time(captured)}, ${ago(age)}`;
   if (lost) return `▲ ${lost}${old}`;
   if (!state) return `◌ Connecting${old}`;
+  if (isPrivate(state)) return `◐ Privacy mode${state.since ? ` since ${time(state.since)}` : ""}`;
   const [shape, word] = WORDS[state.state] ?? WORDS.offline;
   if (state.state !== "online") {
     const when = state.since && state.state !== "connecting" ? ` since ${time(state.since)}` : "";
     const why = state.text ? ` — ${state.text}${state.detail ? ` (${state.detail})` : ""}` : "";
     return `${shape} ${word}${when}${why}${old}`;
   }
-  const kept = state.recording ? " · ▮ Recording" : "";
+  const moved = state.mover && state.mover !== me ? ` · \u2068${state.mover}\u2069 is moving it` : "";
+  const kept = (state.recording ? " · ▮ Recording" : "") + moved;
   if (plain) return `● On, how old the picture is is not known${kept}`;
   if (age === Infinity) return `◌ Waiting for the first picture${kept}`;
   if (calm && age < CALM) return `● Calm · ${ago(age)}${kept}`;
   if (age >= LIVE) return `◌ ${ago(age)}${kept}`;
   return `${shape} ${word}${delay ? ` · ${milliseconds(delay.median)}` : ""}${kept}`;
 }
+
+/** Whether the camera has closed its eye because somebody wished it. */
+export function isPrivate(state) { return state?.state === "paused" && state.reason === "PRIVACY"; }
 
 export function isLive(age) { return age < LIVE; }
 

@@ -1,12 +1,13 @@
 // The wall and the live page: puts tiles, socket and buttons together. What cannot be seen is not watched.
 
 import { setUpActs } from "./live-acts.js";
+import { MovePad } from "./live-move.js";
 import { Plain } from "./live-plain.js";
 import { RecordButton } from "./live-record.js";
 import { LiveSocket } from "./live-socket.js";
 import { Tile } from "./live-tile.js";
 import { REFUSED, ways } from "./live-ways.js";
-import { setUpZoom } from "./live-zoom.js";
+import { setUpZoom, zoomOf } from "./live-zoom.js";
 import { setUpWall } from "./wall.js";
 
 // Wider than so many pixels of the screen a tile gets whole pictures; narrower than the second one small ones again.
@@ -16,7 +17,7 @@ const RATE = 15, LINGER = 1_500;
 const TELL = 250, REPORT = 10_000;
 
 class Live {
-  #root; #line; #socket; #plain; #button = null; #tiles = new Map(); #seen = new Set(); #near = new Map(); #large = new Set();
+  #root; #line; #socket; #plain; #button = null; #move = null; #tiles = new Map(); #seen = new Set(); #near = new Map(); #large = new Set();
 
   constructor(root) {
     this.#root = root;
@@ -27,11 +28,15 @@ class Live {
       state: (slug, state) => {
         this.#tiles.get(slug)?.told(state);
         this.#button?.state(state);
+        this.#move?.state(state);
       },
-      error: (slug) => this.#tiles.get(slug)?.forget("You may not watch this camera any more"),
+      error: (slug, error) => this.#refused(slug, error),
       connection: (how, refused) => this.#connection(how, refused),
     });
-    if (root.hasAttribute("data-full")) this.#button = new RecordButton(root);
+    if (root.hasAttribute("data-full")) {
+      this.#button = new RecordButton(root);
+      this.#move = new MovePad(root, this.#socket, () => zoomOf(root.querySelector("[data-stage]")) > 1);
+    }
     for (const element of root.querySelectorAll("[data-camera]")) this.#add(element);
     this.#plain = new Plain(root.dataset.page, this.#tiles, () => this.#connection("out"));
   }
@@ -135,6 +140,12 @@ class Live {
       }, LINGER));
     }
     this.#wish(slug);
+  }
+
+  /** Seeing is over, or a movement was refused. */
+  #refused(slug, error) {
+    if (error.code === "not_found" || error.code === "gone") this.#tiles.get(slug)?.forget("You may not watch this camera any more");
+    else this.#move?.failed(error);
   }
 
   #connection(how, refused = 0) {
