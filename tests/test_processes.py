@@ -117,6 +117,9 @@ def test_kill_the_engine(house: RealHouse, token: str) -> None:
 
 def test_a_hung_camera_process_is_replaced(house: RealHouse, token: str) -> None:
     victim = house.pids("camera.process")[0]
+    # One that has not said a word yet is given longer.
+    wait_for(lambda: time.time() - Path(f"/proc/{victim}").stat().st_ctime > 5, 10, "its first words")
+    wait_for(lambda: online(house, token, "yard") and online(house, token, "gate"), 15, "both cameras")
     os.kill(victim, signal.SIGSTOP)
     wait_for(lambda: not alive(victim), 20, "the end of the hung process")
     wait_for(lambda: len(house.pids("camera.process")) == 2 and online(house, token, "yard"), 10, "its successor")
