@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import ApiToken, Invite, JoinLink, Role, User
-from camera.models import Camera, EventStill, Grant, HourUsage, RecordRequest, Right, TimeLapse
+from camera.models import Camera, EventStill, Gap, Grant, HourUsage, RecordRequest, Right, TimeLapse
 from main.models import AuditEntry, LogLine, SiteSettings, ViewingSession, WallChoice
 from tests.conftest import PASSWORD
 from tests.footage_cast import happened, recorded
@@ -78,6 +78,7 @@ def test_every_list_and_every_row_opens(
     JoinLink.objects.issue(yard.pk, alice, 1)
     SiteSettings.load()
     WallChoice.objects.create(user=alice, order=[yard.pk])
+    Gap.objects.create(camera=yard, cause="PRIVACY", started_at=now)
     for model in [
         model for label in ("accounts", "camera", "main") for model in apps.get_app_config(label).get_models()
     ]:
