@@ -98,8 +98,10 @@ def test_a_dead_process_is_started_at_once_then_later_and_later(scene: Scene) ->
         scene.wait_dead(child)
         scene.supervisor.step()
         starts.append(scene.supervisor.slots[7].next_start - scene.clock.now)
-        scene.clock.now += 100 if not scene.child else 0
-        scene.supervisor.step()
+        # One that was started at once may have ended already: it is counted in the next round.
+        if not scene.child:
+            scene.clock.now += 100
+            scene.supervisor.step()
     assert starts[0] == 0 and starts[1:] == sorted(starts[1:]) and starts[-1] > 0
     assert scene.state.reason == "NO_SIGNAL" and "restarted" in scene.state.detail
 
