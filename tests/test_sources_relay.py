@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -227,7 +227,8 @@ def betrayer(url: str, other: str, after: int) -> Iterator[str]:
     place = ("127.0.0.1", int(url.split(":")[2].partition("/")[0]))
 
     def serve(near: socket.socket) -> None:
-        with near, socket.create_connection(place) as far:
+        # Either side may hang up at any time.
+        with suppress(OSError), near, socket.create_connection(place) as far:
             count = 0
             while True:
                 ready = select.select([near, far], [], [])[0]
