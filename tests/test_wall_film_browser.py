@@ -81,6 +81,9 @@ def test_a_film_is_shown_large_saved_and_popped_out(wall: Page, house: RealHouse
         wall.keyboard.press("s")
     with saved.value.path().open("rb") as file:
         assert Image.open(io.BytesIO(file.read())).size == (640, 360)
+    # The film stands still for a moment while a file is saved.
+    began = video.evaluate("(video) => video.currentTime")
+    wait_for(lambda: video.evaluate("(video) => video.currentTime") > began + 0.3, 10, "the film to go on")
     wall.keyboard.press("p")
     popped = "document.pictureInPictureElement"
     wait_for(lambda: wall.evaluate(f"{popped}?.tagName") == "VIDEO", 10, "the small window")

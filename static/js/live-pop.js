@@ -1,6 +1,6 @@
 // A tile in a small window above all others: its video itself, or a film made of its canvas.
 
-const PATIENCE = 3_000;
+const PATIENCE = 3_000, AGAIN = 600;
 
 /** Whether what the tile shows now can be popped out by this browser. */
 export function canPop(tile) {
@@ -47,7 +47,7 @@ export class PopOut {
     this.#busy = false;
   }
 
-  async #open() {
+  async #open(again = true) {
     const surface = this.#tile.surface();
     const before = { film: this.#film, video: this.#video };
     const film = surface instanceof HTMLVideoElement ? null : await this.#filmOf(surface);
@@ -58,7 +58,10 @@ export class PopOut {
     } catch (error) {
       this.#video = before.video;
       end(film);
-      throw error;
+      if (!again) throw error;
+      // Full screen has just ended for it, and the tile shows its camera in another way now.
+      await new Promise((then) => setTimeout(then, AGAIN));
+      return this.#open(false);
     }
     this.#film = film;
     this.#surface = surface;
