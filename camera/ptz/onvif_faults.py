@@ -4,7 +4,9 @@ import hashlib
 import logging
 import re
 import time
+import traceback
 from dataclasses import dataclass
+from pathlib import Path
 
 import aiohttp
 from zeep.exceptions import Fault
@@ -93,7 +95,9 @@ def _of_line(error: BaseException, host: str) -> PtzError:
         return PtzError(Code.UNREACHABLE, f"The camera at {host} does not answer in time.")
     if isinstance(error, aiohttp.ClientConnectionError | OSError):
         return PtzError(Code.UNREACHABLE, f"The camera at {host} cannot be reached.")
-    log.debug("an ONVIF camera's answer that could not be read: %s", type(error).__name__)
+    # The place and not the words: these are the camera's, and may repeat what it was sent.
+    places = [f"{Path(one.filename).name}:{one.lineno}" for one in traceback.extract_tb(error.__traceback__)[-3:]]
+    log.warning("an ONVIF camera's answer could not be read: %s at %s", type(error).__name__, ", ".join(places))
     return PtzError(Code.FAILED, f"What answers at {host} does not speak ONVIF as it should.")
 
 

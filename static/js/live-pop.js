@@ -58,8 +58,8 @@ export class PopOut {
     } catch (error) {
       this.#video = before.video;
       end(film);
-      if (!again) throw error;
-      // Full screen has just ended for it, and the tile shows its camera in another way now.
+      // Full screen may just have ended for it: the tile shows its camera in another way then, and no film any more.
+      if (film || !again) throw error;
       await new Promise((then) => setTimeout(then, AGAIN));
       return this.#open(false);
     }
