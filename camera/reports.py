@@ -10,11 +10,11 @@ from typing import Any, ClassVar
 
 from camera.paths import PICTURE, RECORDING, UID
 
-TRIGGERS = ("always", "motion", "watched", "session", "manual")
+TRIGGERS = ("always", "motion", "watched", "session", "manual", "ring")
 # What a camera process may tell of; the others are the engine's own.
 EVENT_KINDS = ("motion", "person", "vehicle", "animal", "spill", "ring")
 _SENDER_ID = re.compile(r"[^\x00-\x1f\x7f]{0,100}")
-_REASON = re.compile(r"always|motion|watched|session:\d{1,18}|manual:[^\x00-\x1f\x7f]{1,150}")
+_REASON = re.compile(r"always|motion|watched|ring|session:\d{1,18}|manual:[^\x00-\x1f\x7f]{1,150}")
 _WORD = re.compile(r"[a-z0-9_]{0,20}")
 _HASH = re.compile(r"[0-9a-f]{64}")
 _LATEST = 2.5e11

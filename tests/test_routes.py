@@ -15,6 +15,7 @@ from django.utils import timezone
 from accounts.models import ApiToken, Invite, User
 from camera.models import Camera, Event, EventStill, Grant
 from main.models import ViewingSession
+from tests.access_rows import kiosk, notify, pwa, rings
 from tests.archive_cast import AT, BODY, filed, picture
 from tests.footage_cast import happened, looked
 from tests.stills_cast import filmed, kept
@@ -112,6 +113,10 @@ ACCESS: dict[str, tuple[int, int, int, int]] = {
     "api/v1/viewings": (200, 200, 200, 401),
     "healthz": (503, 503, 503, 503),
     "metrics": (200, 200, 200, 200),
+    **rings.ROWS,
+    **kiosk.ROWS,
+    **notify.ROWS,
+    **pwa.ROWS,
 }
 ARGUMENTS = {
     "<slug:slug>": "yard",

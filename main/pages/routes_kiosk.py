@@ -1,0 +1,5 @@
+"""Addresses of the screens of the house."""
+
+from django.urls import URLPattern
+
+ROUTES: list[URLPattern] = []

@@ -1,0 +1,5 @@
+"""Addresses of notifications."""
+
+from django.urls import URLPattern
+
+ROUTES: list[URLPattern] = []

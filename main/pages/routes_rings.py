@@ -1,0 +1,5 @@
+"""Addresses of rings and their answers."""
+
+from django.urls import URLPattern
+
+ROUTES: list[URLPattern] = []
