@@ -18,6 +18,8 @@ from typing import TypeVar
 import environ
 import psutil
 
+from surveillance.broker import EXAMPLE, Broker, read_broker
+
 T = TypeVar("T")
 SAMPLE_KEYS = ("change", "secret", "insecure", "example", "sample", "your", "default")
 # As they stand in examples, without whatever is no letter.
@@ -199,6 +201,18 @@ class Environment:
         elif len(raw) < GOOD_PASSWORD:
             self.warnings.append(f"{name} has fewer than {GOOD_PASSWORD} characters and could be guessed")
         return raw
+
+    def broker(self, name: str) -> Broker | None:
+        """The MQTT broker; None for none. The value may hold a password: it is not repeated."""
+        raw = self.text(name)
+        try:
+            found = read_broker(raw) if raw else None
+        except ValueError as error:
+            self.fault(name, str(error), EXAMPLE)
+            return None
+        if found is not None and found.is_bare:
+            self.warnings.append(f"{name} sends its password over the network unencrypted; use mqtts://")
+        return found
 
     def _make_secret(self, name: str) -> str:
         key = secrets.token_urlsafe(50)

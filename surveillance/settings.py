@@ -35,6 +35,8 @@ ENGINE_NAME = _env.word("ENGINE_NAME", "main")
 LOG_LEVEL = _env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"))
 ADDUSER_PASSWORD = _env.text("ADDUSER_PASSWORD")
 TIME_ZONE = _env.time_zone("TIME_ZONE", "UTC")
+# A surveillance.broker.Broker; None: no MQTT.
+MQTT_URL = _env.broker("MQTT_URL")
 _database = _env.database("DATABASE_URL", f"sqlite:///{BASE_DIR / 'db.sqlite3'}")
 _env.stop_if_wrong()
 # What is allowed but should not stay so; `serve` says it.
@@ -160,6 +162,7 @@ CONTENT_SECURITY_POLICY = {
         "media-src": [SELF, "blob:"],
         "connect-src": [SELF],
         "font-src": [SELF],
+        "worker-src": [SELF],
         "manifest-src": [SELF],
         "form-action": [SELF],
         "base-uri": [NONE],
