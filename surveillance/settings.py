@@ -82,6 +82,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "main.kiosk_bounds.KioskBounds",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "main.middleware.HouseTime",
     "django.contrib.messages.middleware.MessageMiddleware",

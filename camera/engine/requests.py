@@ -66,7 +66,14 @@ class Requests:
                 camera.pk,
                 camera.enabled,
                 camera.source_config(),
-                orders_for(camera, policy, reasons[camera.pk], held, tuple(cuts.get(camera.pk, ()))),
+                orders_for(
+                    camera,
+                    policy,
+                    reasons[camera.pk],
+                    held,
+                    tuple(cuts.get(camera.pk, ())),
+                    self.rings.of(camera.pk, policy.post_roll if camera.post_roll is None else camera.post_roll),
+                ),
                 camera.name,
                 control_of(camera),
             )
