@@ -9,6 +9,7 @@ from camera import ports
 from camera.access import Actor
 from camera.models import Camera, Right
 from main.models import AuditEntry, SiteSettings, ViewingSession
+from main.notify import outbox
 from main.references import references
 
 
@@ -68,5 +69,6 @@ def connect() -> None:
     ports.open_sessions = open_sessions
     ports.may_record = may_record
     ports.references = references
+    ports.on_event = outbox.announce
     ports.on_change = accounts_ports.on_change = write_audit
     accounts_ports.signups_open = lambda: SiteSettings.load().signups_open
