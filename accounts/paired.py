@@ -18,9 +18,15 @@ CODE_MINUTES = 10
 
 class DeviceManager(models.Manager["Device"]):
     def valid(self, secret: str) -> "Device | None":
-        """The device that keeps this secret, unless it was revoked."""
-        found = self.select_related("user").filter(digest=digest(secret), revoked_at=None, user__is_active=True)
-        return found.first() if secret else None
+        """The device that keeps this secret, unless it was revoked. One whose user has become more than a screen is
+        none any more: its cookie must not open what was given to a person."""
+        if not secret:
+            return None
+        found = self.filter(digest=digest(secret), revoked_at=None, user__is_active=True, user__role="kiosk")
+        return found.select_related("user").first()
+
+    def paired(self) -> models.QuerySet["Device"]:
+        return self.filter(revoked_at=None)
 
 
 class Device(models.Model):
@@ -34,6 +40,7 @@ class Device(models.Model):
     # The id of the camera its button rings at: this room knows nothing of cameras.
     camera = models.BigIntegerField(null=True, blank=True)
     language = models.CharField(max_length=10, default="en", help_text="In which it speaks, such as en, de or pt-BR.")
+    silent = models.BooleanField(default=False, help_text="It shows what is answered and does not speak it.")
     made_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="devices_paired"
     )

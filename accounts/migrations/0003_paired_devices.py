@@ -24,6 +24,10 @@ class Migration(migrations.Migration):
                         default="en", help_text="In which it speaks, such as en, de or pt-BR.", max_length=10
                     ),
                 ),
+                (
+                    "silent",
+                    models.BooleanField(default=False, help_text="It shows what is answered and does not speak it."),
+                ),
                 ("made_at", models.DateTimeField(auto_now_add=True)),
                 ("last_seen_at", models.DateTimeField(blank=True, null=True)),
                 ("revoked_at", models.DateTimeField(blank=True, null=True)),
