@@ -51,19 +51,19 @@ def badge(actor: Actor) -> Badge:
     """What waits for `actor`; nothing for who is no person, and for screens."""
     if actor.user_id is None or actor.role == Role.KIOSK:
         return Badge()
-    return Badge(rings.missed_rows(actor)[:MOST].count(), _unseen(actor))
+    return Badge(rings.missed_rows(actor)[:MOST].count(), _unseen(actor, actor.user_id))
 
 
-def _unseen(actor: Actor) -> int:
-    seen = Attention.objects.filter(user_id=actor.user_id).values_list("events_seen", flat=True).first()
-    after = Q(pk__gt=seen) if seen is not None else Q(started_at__gte=_came(actor))
+def _unseen(actor: Actor, user: int) -> int:
+    seen = Attention.objects.filter(user_id=user).values_list("events_seen", flat=True).first()
+    after = Q(pk__gt=seen) if seen is not None else Q(started_at__gte=_came(user))
     since = timezone.now() - OLDEST
     rows = Event.objects.allowed(actor, Right.PLAYBACK).filter(after, kind__in=sorted(COUNTED), started_at__gte=since)
     return rows.order_by()[:MOST].count()
 
 
-def _came(actor: Actor) -> datetime:
-    return User.objects.filter(pk=actor.user_id).values_list("date_joined", flat=True).first() or timezone.now()
+def _came(user: int) -> datetime:
+    return User.objects.filter(pk=user).values_list("date_joined", flat=True).first() or timezone.now()
 
 
 def see_rings(actor: Actor, up_to: int) -> None:
@@ -80,12 +80,12 @@ def _see(actor: Actor, column: str, up_to: int) -> None:
     if actor.kind != "user" or actor.user_id is None:
         return
     mine = Attention.objects.filter(user_id=actor.user_id)
+    is_new = False
     if not mine.exists():
         # The other column begins where it would without a row.
-        came = Event.objects.filter(started_at__lt=_came(actor)).aggregate(newest=Max("pk"))["newest"] or 0
-        Attention.objects.get_or_create(
-            user_id=actor.user_id, defaults={"rings_seen": came, "events_seen": came, column: max(came, up_to)}
-        )
-    if mine.filter(**{f"{column}__lt": up_to}).update(**{column: up_to}):
+        came = Event.objects.filter(started_at__lt=_came(actor.user_id)).aggregate(newest=Max("pk"))["newest"] or 0
+        begin = {"rings_seen": came, "events_seen": came, column: max(came, up_to)}
+        _, is_new = Attention.objects.get_or_create(user_id=actor.user_id, defaults=begin)
+    if mine.filter(**{f"{column}__lt": up_to}).update(**{column: up_to}) or is_new:
         for wake in list(rings.on_change):
             wake()
