@@ -107,6 +107,7 @@ ACCESS: dict[str, tuple[int, int, int, int]] = {
     "api/v1/cameras/<slug>/preset/<name>": (405, 405, 405, 405),
     "api/v1/cameras/<slug>/snapshot": (405, 405, 405, 405),
     "api/v1/cameras/<slug>/frames": (405, 405, 405, 405),
+    "api/v1/cameras/<slug>/ring": (405, 405, 405, 405),
     "api/upload_frame": (405, 405, 405, 405),
     "api/v1/events": (200, 200, 200, 401),
     "api/v1/recordings": (200, 200, 200, 401),
