@@ -145,7 +145,7 @@ def path_of(route: str) -> str:
     """The route with arguments that exist; a person is bob, a token or row number 1."""
     if route.startswith("people/"):
         route = route.replace("<int:pk>", str(User.objects.get(username="bob").pk))
-    if route.startswith("events/"):
+    if route.startswith(("events/", "notifications/picture/")):
         route = route.replace("<int:pk>", str(Event.objects.get().pk))
     if route.startswith("logs/"):
         route = route.replace("<int:pk>", str(ViewingSession.objects.get(user_name="bob", device="VLC").pk))

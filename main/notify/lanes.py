@@ -7,6 +7,7 @@ from collections.abc import Callable
 from importlib import import_module
 
 from main.notify.jobs import Job, Outcome, again
+from main.notify.pictures import small
 
 logger = logging.getLogger(__name__)
 # Imported when the first message of the kind is sent: most houses use one or two of them.
@@ -51,6 +52,9 @@ class Lanes:
         return found
 
     def _run(self, job: Job) -> None:
+        if job.picture is not None and job.kind == "webpush":
+            # Fetched by the browser in a moment, from the house itself.
+            threading.Thread(target=small, args=(job.house.run_dir, job.picture), daemon=True).start()
         try:
             outcome: Outcome = import_module(SENDERS[job.kind]).send(job)
         except Exception:

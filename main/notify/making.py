@@ -4,12 +4,12 @@ import logging
 from pathlib import Path
 
 from django.conf import settings
-from django.db.models import Q
 
 from accounts.logins import is_open
 from camera.models import Event, Right
 from camera.paths import UnsafePathError
 from camera.vault import unseal
+from main import attention
 from main.models import SiteSettings
 from main.notify import claims, keys, messages
 from main.notify.claims import Claim
@@ -17,15 +17,9 @@ from main.notify.expanding import actor_of, may_know, rights
 from main.notify.jobs import House, Job, Message, Outcome, Result
 from main.notify.messages import Told
 from main.notify_models import Channel
-from main.ring_models import Attention
 
 logger = logging.getLogger(__name__)
 NOT_ALLOWED, SWITCHED_OFF = "not allowed to see it any more", "switched off"
-# What the badge on the app's icon counts; motion alone would make it meaningless.
-COUNTED = (
-    Event.Kind.RING, Event.Kind.SPILL, Event.Kind.PERSON, Event.Kind.VEHICLE, Event.Kind.ANIMAL,
-    Event.Kind.CAMERA_OFFLINE, Event.Kind.SYSTEM,
-)  # fmt: skip
 MOST_COUNTED = 99
 
 
@@ -72,15 +66,8 @@ def _message(claim: Claim) -> Message | None:
             claims.drop(claim, one, NOT_ALLOWED)
     if not told:
         return None
-    badge = unseen(claim.channel)
+    badge = min(MOST_COUNTED, attention.badge(actor_of(claim.channel.user)).unseen)
     return messages.one(told[0], badge) if len(told) == 1 else messages.several(told, badge)
-
-
-def unseen(channel: Channel) -> int:
-    """How many events of note the person of `channel` has not looked at yet, at most MOST_COUNTED."""
-    seen = Attention.objects.filter(user=channel.user_id).values_list("events_seen", flat=True).first() or 0
-    found = Event.objects.allowed(actor_of(channel.user), Right.PLAYBACK).filter(Q(pk__gt=seen), kind__in=COUNTED)
-    return found[:MOST_COUNTED].count()
 
 
 def _house() -> House:

@@ -37,6 +37,10 @@ def subscription(found: object, loopback: bool) -> str:
     return json.dumps({"endpoint": endpoint, "keys": {"p256dh": keys["p256dh"], "auth": keys["auth"]}})
 
 
+def host_of(target: str) -> str:
+    return urlsplit(json.loads(target)["endpoint"]).hostname or ""
+
+
 def _is_address(endpoint: str, loopback: bool) -> bool:
     if len(endpoint) > LONGEST_ENDPOINT or re.search(r"[^\x21-\x7e]|\\", endpoint):
         return False

@@ -1,3 +1,8 @@
 """Who may ask for what, of notifications; as in tests/test_routes.py: (alice, bob, charlie, nobody)."""
 
-ROWS: dict[str, tuple[int, int, int, int]] = {}
+ROWS: dict[str, tuple[int, int, int, int]] = {
+    "notifications/push/": (405, 405, 405, 302),
+    "notifications/push/key/": (200, 200, 200, 302),
+    # The event of these tests has no picture; tests/test_notify_pages.py has one.
+    "notifications/picture/<int:pk>/": (404, 403, 404, 302),
+}

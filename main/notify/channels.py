@@ -1,0 +1,80 @@
+"""Ways to reach people: made, changed and ended. Addresses are sealed as soon as they are here."""
+
+import json
+import secrets
+from urllib.parse import urlsplit
+
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.digests import digest
+from accounts.models import User
+from camera.vault import seal
+from main.notify_models import Channel, Delivery
+
+MOST = 20
+Kind = Channel.Kind
+
+
+class TooManyError(ValueError):
+    """Somebody has as many channels as one person may."""
+
+
+def add(user: User, kind: str, name: str, target: str, *, secret: str = "", login: str = "") -> Channel:
+    """A new channel of `user`, or the one that has this target already, on again. Raises TooManyError."""
+    same = digest(target)
+    sealed = {"sealed_target": seal(target), "sealed_secret": seal(secret), "login": login}
+    with transaction.atomic():
+        known = Channel.objects.filter(user=user, digest=same).first()
+        if known is None and user.channels.count() >= MOST:
+            raise TooManyError(f"You have {MOST} ways to be reached. Remove one that is not used any more first.")
+        values = {"kind": kind, "name": name, "enabled": True, "error": "", **sealed}
+        return Channel.objects.update_or_create(user=user, digest=same, defaults=values)[0]
+
+
+def subscribe(user: User, name: str, target: str, login: str) -> Channel:
+    """A browser's subscription, as webpush.subscription makes it. A browser is one person's at a time: what it was
+    subscribed to before ends. Raises TooManyError."""
+    same = digest(json.loads(target)["endpoint"])
+    values = {
+        "kind": Kind.WEBPUSH, "name": name, "sealed_target": seal(target), "login": login, "enabled": True, "error": "",
+    }  # fmt: skip
+    with transaction.atomic():
+        Channel.objects.filter(kind=Kind.WEBPUSH, digest=same).exclude(user=user).delete()
+        # Another subscription of the same log-in is an older one of the same browser.
+        Channel.objects.filter(kind=Kind.WEBPUSH, user=user, login=login).exclude(digest=same).delete()
+        known = Channel.objects.filter(user=user, digest=same).first()
+        if known is None and user.channels.count() >= MOST:
+            raise TooManyError(f"You have {MOST} ways to be reached. Remove one that is not used any more first.")
+        return Channel.objects.update_or_create(user=user, digest=same, defaults=values)[0]
+
+
+def unsubscribe(user: User, endpoint: str) -> None:
+    Channel.objects.filter(kind=Kind.WEBPUSH, user=user, digest=digest(endpoint)).delete()
+
+
+def new_secret() -> str:
+    """What a webhook's messages are signed with."""
+    return "fws_" + secrets.token_urlsafe(32)
+
+
+def try_out(channel: Channel) -> bool:
+    """Send a trial message; False while one is on its way already."""
+    open_now = Delivery.objects.filter(channel=channel, topic="", state__in=["waiting", "sending"])
+    if open_now.exists():
+        return False
+    Delivery.objects.create(channel=channel, due_at=timezone.now())
+    return True
+
+
+def shown(kind: str, target: str) -> str:
+    """What of a target may stand on its owner's page: the scheme and host of addresses, all of a mail address."""
+    if kind == Kind.EMAIL:
+        return target
+    parts = urlsplit(json.loads(target)["endpoint"] if kind == Kind.WEBPUSH else target)
+    try:
+        host = parts.hostname or ""
+    except ValueError:
+        host = ""
+    # Of Apprise's own kinds the host is often the token itself.
+    return f"{parts.scheme}://…" if kind == Kind.APPRISE else f"{parts.scheme}://{host}/…"
