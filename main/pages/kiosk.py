@@ -107,7 +107,7 @@ def ring(request: HttpRequest) -> HttpResponse:
         wanted = _press(request.body)
     except ValueError as error:
         return _refused(HTTPStatus.BAD_REQUEST, "bad_request", str(error))
-    camera = Camera.objects.allowed(actor_of(device), Right.WATCH).filter(pk=device.camera).first()
+    camera = Camera.objects.allowed(actor_of(device), Right.WATCH).filter(pk=device.camera or 0).first()
     if camera is None:
         return _refused(HTTPStatus.NOT_FOUND, "not_found", "This screen has no camera to ring at.")
     if not _may_press(device):

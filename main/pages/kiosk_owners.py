@@ -143,7 +143,7 @@ def change(request: HttpRequest, pk: int) -> HttpResponse:
 def described(device: Device) -> dict[str, Any]:
     """A screen in the words of an audit entry."""
     slugs = Camera.objects.filter(grants__user=device.user).order_by("slug").values_list("slug", flat=True).distinct()
-    own = Camera.objects.filter(pk=device.camera).values_list("slug", flat=True).first()
+    own = Camera.objects.filter(pk=device.camera or 0).values_list("slug", flat=True).first()
     return {
         "name": device.name,
         "rings at": own or "",

@@ -4,7 +4,6 @@ import time
 from typing import Any
 
 from django.conf import settings
-from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.middleware.csrf import get_token
 
@@ -15,8 +14,8 @@ from camera.models import Camera, RecordMode, Right
 from camera.packets import StateName
 from main import rings
 from main.actors import user_actor
-from main.door_words import notices
 from main.models import SiteSettings
+from main.pages.kiosk_texts import texts_of
 from main.viewings import names_watching
 
 # From what is recorded most to what is not at all.
@@ -55,14 +54,6 @@ def state_of(request: HttpRequest, device: Device) -> dict[str, Any]:
         "version": settings.VERSION,
         "csrf": get_token(request),
     }
-
-
-def texts_of(written: str) -> list[dict[str, str]]:
-    """The owners' notice in each of its languages; one that the settings page has not checked, as it is."""
-    try:
-        return [{"lang": one.lang, "text": one.text} for one in notices(written) if one.text]
-    except ValidationError:
-        return [{"lang": "", "text": written.strip()}]
 
 
 def keeps_of(camera: Camera, house: SiteSettings) -> str:

@@ -91,7 +91,7 @@ export class Presses {
     this.#on.kept(press);
     if (reply.status === 401) this.#on.out();
     // Another log-in than that of the page: its token against forgery is not this one's any more.
-    else if (reply.status === 403) return this.#house.refresh();
+    else if (reply.status === 403) await this.#house.refresh();
     return false;
   }
 
