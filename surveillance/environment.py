@@ -19,6 +19,7 @@ import environ
 import psutil
 
 from surveillance.broker import EXAMPLE, Broker, read_broker
+from surveillance.mail import FROM, SERVER, MailServer, read_server
 
 T = TypeVar("T")
 SAMPLE_KEYS = ("change", "secret", "insecure", "example", "sample", "your", "default")
@@ -213,6 +214,22 @@ class Environment:
         if found is not None and found.is_bare:
             self.warnings.append(f"{name} sends its password over the network unencrypted; use mqtts://")
         return found
+
+    def mail_server(self, name: str) -> MailServer:
+        """Where mail is handed over; without a host: nowhere."""
+        try:
+            return read_server(self.text(name))
+        except ValueError:
+            # It may hold a password: it is not repeated.
+            self.fault(name, "not the address of a mail server, by smtp, smtp+tls or smtps", SERVER)
+            return MailServer()
+
+    def mail_address(self, name: str, default: str) -> str:
+        """What mail is from: an address, or a name with the address in angle brackets."""
+        raw = self.text(name) or default
+        if not FROM.fullmatch(raw):
+            self.fault(name, f"{raw!r} is not a mail address", "Fairwatch <house@example.org>")
+        return raw
 
     def _make_secret(self, name: str) -> str:
         key = secrets.token_urlsafe(50)

@@ -78,8 +78,5 @@ class Outcome:
     wait: float = 0.0
 
 
-SENT = Outcome(Result.SENT)
-
-
 def again(words: str, wait: float = 0.0) -> Outcome:
     return Outcome(Result.AGAIN, words, wait)
