@@ -9,6 +9,8 @@ from django.utils.deprecation import MiddlewareMixin
 from accounts.models import Role
 
 PAGE = "/kiosk/"
+# In every session that began with a screen's cookie.
+SESSION_MARK = "screen"
 WITHIN = (PAGE, settings.STATIC_URL)
 # /ws/rings/ never comes here as a request; main/handshake.py says the same of sockets.
 EXACTLY = frozenset({"/healthz", "/ws/rings/"})
@@ -27,7 +29,8 @@ class KioskBounds(MiddlewareMixin):
         # Who comes without a log-in is no screen, and is not asked for: /metrics answers without a database, too.
         if is_within(request.path_info) or settings.SESSION_COOKIE_NAME not in request.COOKIES:
             return None
-        if getattr(request.user, "role", "") != Role.KIOSK:
+        # By the session too: a screen whose user was made an owner is still a screen that hangs at the door.
+        if getattr(request.user, "role", "") != Role.KIOSK and SESSION_MARK not in request.session:
             return None
         page = request.method in ("GET", "HEAD") and not request.path_info.startswith("/api/")
         if page and "text/html" in request.headers.get("Accept", ""):

@@ -12,6 +12,7 @@ from accounts.devices import device_words
 from accounts.logins import end_logins, logins
 from accounts.models import Device, Role, User
 from camera import ports
+from main.kiosk_bounds import SESSION_MARK
 from main.models import AuditEntry
 
 COOKIE = "fw_device"
@@ -74,6 +75,7 @@ def _log_in(request: HttpRequest, device: Device) -> None:
     and owners are told."""
     others = logins(device.user, None)
     login(request, device.user, backend=settings.AUTHENTICATION_BACKENDS[0])
+    request.session[SESSION_MARK] = device.pk
     end_logins(device.user, but=request.session.session_key)
     here = _place(device_words(request.headers.get("User-Agent", "")), request.META.get("REMOTE_ADDR", ""))
     elsewhere = [place for one in others if (place := _place(one.device, one.address)) != here]

@@ -66,8 +66,8 @@ export class Screen {
       const usual = { timeZone: zone };
       this.#formats = {
         key,
-        time: new Intl.DateTimeFormat(language, { ...usual, hour: "2-digit", minute: "2-digit" }),
-        date: new Intl.DateTimeFormat(language, { ...usual, weekday: "long", day: "numeric", month: "long" }),
+        time: new Intl.DateTimeFormat("en-GB", { ...usual, hour: "2-digit", minute: "2-digit", hourCycle: "h23" }),
+        date: new Intl.DateTimeFormat(language === "en" ? "en-GB" : language, { ...usual, weekday: "long", day: "numeric", month: "long" }),
       };
     }
     return this.#formats;
