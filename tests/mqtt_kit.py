@@ -28,7 +28,7 @@ needs_mosquitto = pytest.mark.skipif(not Path(MOSQUITTO).exists(), reason="mosqu
 
 
 def make_authority(folder: Path, name: str, host: str = "127.0.0.1") -> tuple[Path, Path, Path]:
-    """Files of an authority, and of a key and certificate for `host` that it has signed: (authority, certificate, key)."""
+    """Files: (authority, certificate that it has signed for `host`, its key)."""
     folder.mkdir(parents=True, exist_ok=True)
     made = tuple(folder / f"{name}{end}" for end in ("-ca.pem", ".pem", ".key"))
     authority_key, request, more = folder / f"{name}-ca.key", folder / f"{name}.csr", folder / f"{name}.ext"
@@ -199,5 +199,3 @@ def until_up(made: service.Service) -> None:
 
 def settled(made: service.Service) -> None:
     wait_for(lambda: made._line.standing.up and made._board.is_settled, 20, "everything to be on the broker")
-
-

@@ -5,9 +5,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-TOPIC = re.compile(
-    r"homeassistant/(?P<component>\w+)/(?:(?P<node>[a-zA-Z0-9_-]+)/)?(?P<object>[a-zA-Z0-9_-]+)/config"
-)
+TOPIC = re.compile(r"homeassistant/(?P<component>\w+)/(?:(?P<node>[a-zA-Z0-9_-]+)/)?(?P<object>[a-zA-Z0-9_-]+)/config")
 Kind = Callable[[Any], bool]
 
 
@@ -79,7 +77,8 @@ DEVICE: dict[str, Kind] = {
 }  # fmt: skip
 ORIGIN: dict[str, Kind] = {"name": text, "sw_version": text, "support_url": url}
 COMMON: dict[str, Kind] = {
-    "availability": availability, "availability_mode": one_of("all", "any", "latest"), "availability_topic": state_topic,
+    "availability": availability, "availability_mode": one_of("all", "any", "latest"),
+    "availability_topic": state_topic,
     "availability_template": text, "payload_available": text, "payload_not_available": text, "device": device,
     "origin": origin, "enabled_by_default": flag, "entity_category": one_of("config", "diagnostic"), "icon": icon,
     "entity_picture": url, "json_attributes_topic": state_topic, "json_attributes_template": text, "name": name,

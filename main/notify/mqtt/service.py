@@ -37,19 +37,15 @@ STANDING, ALARMS = "mqtt.json", "mqtt-alarms.json"
 
 
 def run(stop: threading.Event) -> None:
-    """Until `stop`, and not much longer: a connection that is being tried may take seconds. Never raises."""
+    """Until `stop`, and not much longer: a connection that is being tried may take seconds."""
     if settings.MQTT_URL is None:
         return
-    service: Service | None = None
+    service = Service(settings.MQTT_URL, Path(settings.RUN_DIR))
     try:
-        service = Service(settings.MQTT_URL, Path(settings.RUN_DIR))
         while not stop.is_set():
             service.turn()
-    except Exception:
-        logger.exception("MQTT ends because of a fault of its own")
     finally:
-        if service is not None:
-            service.close()
+        service.close()
         connections.close_all()
 
 
