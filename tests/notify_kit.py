@@ -2,6 +2,7 @@
 
 import json
 import threading
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -46,11 +47,13 @@ def rang(camera: Camera, at: datetime | None = None, **values: Any) -> Event:
 
 
 def told(camera: Camera | None, kind: str = "motion", at: datetime | None = None, **values: Any) -> Event:
-    usual: dict[str, Any] = {"kind": kind, "ended_at": None}
-    if camera is None:
-        usual |= {"camera": None, "camera_name": "", "camera_slug": ""}
+    begun = at or timezone.now()
     with transaction.atomic():
-        event = happened(camera or Camera(name="", slug=""), at or timezone.now(), **(usual | values))
+        if camera is not None:
+            event = happened(camera, begun, **({"kind": kind, "ended_at": None} | values))
+        else:
+            uid = uuid.uuid4().hex[:8]
+            event = Event.objects.create(kind=kind, uid=uid, started_at=begun, changed_at=begun, **values)
         ports.on_event(event, True)
     return event
 

@@ -1,15 +1,12 @@
 """Web Push from end to end: an event in the database, the notifier, a push service that decrypts."""
 
-import threading
-import time
-
 import pytest
 
 from accounts.models import User
-from camera.models import Camera, Grant, Right
+from camera.models import Camera, Grant
 from main.notify import keys
-from main.notify_models import Channel, Delivery
-from tests.notify_kit import becomes, notifying, opened, rang, subscribed, told
+from main.notify_models import Channel
+from tests.notify_kit import becomes, notifying, opened, rang, subscribed
 from tests.peers.push_service import PushService
 
 pytestmark = pytest.mark.django_db(transaction=True)

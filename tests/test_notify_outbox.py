@@ -1,0 +1,248 @@
+"""The outbox: what is promised while targets, notifiers and rights come and go."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from accounts.models import User
+from camera.models import Camera, Grant
+from main.notify import channels, claims, expanding, keys
+from main.notify.claims import Claim
+from main.notify.jobs import Outcome, Result, again
+from main.notify.making import NOT_ALLOWED, SWITCHED_OFF, job_of
+from main.notify_models import Announcement, Channel, Delivery, Topic
+from tests.notify_kit import becomes, notifying, rang, subscribed, told
+from tests.peers.push_service import Browser, PushService
+
+
+@pytest.fixture
+def waiting(alice: User, yard: Camera, monkeypatch: pytest.MonkeyPatch) -> Delivery:
+    """A ring for alice that is due now."""
+    monkeypatch.setattr(expanding, "PATIENCE", dict.fromkeys(Topic, -1.0))
+    channels.add(alice, "webhook", "hook", "http://127.0.0.1:9/", secret="s")
+    rang(yard)
+    expanding.expand()
+    return Delivery.objects.get()
+
+
+def claimed(token: str = "main-1") -> Claim:
+    (claim,) = claims.claim_due([], token, 9)
+    return claim
+
+
+@pytest.mark.django_db
+def test_a_message_is_one_notifiers(waiting: Delivery) -> None:
+    claim = claimed("main-1")
+    assert claims.claim_due([], "main-2", 9) == []
+    # One that read the row before it was claimed comes too late.
+    assert claims._claim([waiting], "main-2", timezone.now()) is None
+    claims.finish(claim, Outcome(Result.SENT))
+    waiting.refresh_from_db()
+    assert (waiting.state, waiting.tries, waiting.claimed_by) == ("sent", 1, "main-1")
+
+
+@pytest.mark.django_db
+def test_who_is_too_slow_has_lost_its_claim(waiting: Delivery) -> None:
+    slow = claimed("main-1")
+    Delivery.objects.update(claimed_until=timezone.now() - timedelta(seconds=1))
+    other = claimed("main-2")
+    claims.finish(slow, Outcome(Result.REFUSED, "nobody there"))
+    waiting.refresh_from_db()
+    assert (waiting.state, waiting.claimed_by) == ("sending", "main-2")
+    claims.finish(other, Outcome(Result.SENT))
+    waiting.refresh_from_db()
+    assert (waiting.state, waiting.error) == ("sent", "")
+
+
+@pytest.mark.django_db
+def test_a_notifier_that_starts_takes_back_what_its_name_held(waiting: Delivery) -> None:
+    claimed("main-1")
+    assert claims.release("other") == 0
+    assert claims.release("main") == 1
+    assert claimed("main-2").deliveries[0].tries == 2
+
+
+@pytest.mark.django_db
+def test_a_dead_target_is_tried_less_and_less_for_a_day(waiting: Delivery) -> None:
+    waits = []
+    for _ in range(7):
+        claims.finish(claimed(), again("no answer in time"))
+        waiting.refresh_from_db()
+        waits.append(round((waiting.due_at - timezone.now()).total_seconds() / 5) * 5)
+        Delivery.objects.update(due_at=timezone.now())
+    assert waits == [5, 15, 60, 300, 900, 3600, 3600]
+    assert waiting.state == "waiting" and Channel.objects.get().error == "no answer in time"
+    Delivery.objects.update(made_at=timezone.now() - timedelta(hours=25))
+    claims.finish(claimed(), again("no answer in time"))
+    waiting.refresh_from_db()
+    assert (waiting.state, waiting.error) == ("failed", "no answer in time")
+
+
+@pytest.mark.django_db
+def test_a_target_that_asks_for_time_gets_it(waiting: Delivery) -> None:
+    claims.finish(claimed(), again("answered 429", 1000.0))
+    waiting.refresh_from_db()
+    assert 990 < (waiting.due_at - timezone.now()).total_seconds() <= 1000
+
+
+@pytest.mark.django_db
+def test_a_target_that_is_gone_gets_nothing_more(waiting: Delivery, yard: Camera) -> None:
+    rang(yard)
+    expanding.expand()
+    claims.finish(claimed(), Outcome(Result.GONE, "answered 410"))
+    assert set(Delivery.objects.values_list("state", "error")) == {("failed", "answered 410")}
+    assert not Channel.objects.get().enabled
+    rang(yard)
+    expanding.expand()
+    assert Delivery.objects.count() == 2
+
+
+@pytest.mark.django_db
+def test_what_failed_together_is_tried_together(alice: User, yard: Camera, waiting: Delivery) -> None:
+    waiting.delete()
+    told(yard, "spill")
+    told(yard, "camera_offline", label="the camera does not answer")
+    expanding.expand()
+    claim = claimed()
+    assert len(claim.deliveries) == 2 and claim.deliveries[0].topic == "spill"
+    claims.finish(claim, again("no"))
+    assert Delivery.objects.filter(state="waiting").values("due_at").distinct().count() == 1
+
+
+@pytest.mark.django_db
+def test_rights_are_asked_once_more_before_it_is_sent(
+    bob: User, yard: Camera, bob_watches: Grant, waiting: Delivery
+) -> None:
+    Delivery.objects.all().delete()
+    channels.add(bob, "webhook", "bob", "http://127.0.0.1:9/b", secret="s")
+    Channel.objects.exclude(user=bob).delete()
+    rang(yard)
+    expanding.expand()
+    bob_watches.delete()
+    assert job_of(claimed()) is None
+    assert Delivery.objects.get().error == NOT_ALLOWED
+
+
+@pytest.mark.django_db
+def test_a_channel_that_was_switched_off_sends_nothing(waiting: Delivery) -> None:
+    Channel.objects.update(enabled=False)
+    assert job_of(claimed()) is None
+    assert Delivery.objects.get().error == SWITCHED_OFF
+
+
+@pytest.mark.django_db
+def test_what_was_sealed_with_another_key_is_asked_for_again(waiting: Delivery, settings: object) -> None:
+    settings.SECRET_KEY = "another-key-of-the-house-9Xr4Tb6Np1Lc8Hd3J"  # type: ignore[attr-defined]
+    assert job_of(claimed()) is None
+    assert "another secret key" in Channel.objects.get().error and not Channel.objects.get().enabled
+
+
+@pytest.mark.django_db
+def test_a_browser_ends_with_its_log_in(alice: User, yard: Camera, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(expanding, "PATIENCE", dict.fromkeys(Topic, -1.0))
+    subscribed(alice, Browser("http://127.0.0.1:9/x"))
+    rang(yard)
+    expanding.expand()
+    claim = claimed()
+    assert job_of(claim) is not None
+    # Whoever changes the password ends every log-in.
+    alice.set_password("another battery staple")
+    alice.save()
+    assert job_of(Claim(Channel.objects.select_related("user").get(), claim.deliveries, claim.token)) is None
+    assert Channel.objects.get().error == "logged out there"
+
+
+@pytest.mark.django_db
+def test_a_browser_that_changes_hands_tells_only_its_new_person(alice: User, bob: User) -> None:
+    browser = Browser("http://127.0.0.1:9/x")
+    subscribed(alice, browser)
+    subscribed(bob, browser)
+    assert list(Channel.objects.values_list("user__username", flat=True)) == ["bob"]
+
+
+@pytest.mark.django_db
+def test_nothing_readable_of_an_address_lies_in_the_database(alice: User) -> None:
+    channels.add(alice, "apprise", "chat", "tgram://123456:hidden-token/99", secret="also-hidden")
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT * FROM main_channel")
+        assert "hidden" not in str(cursor.fetchall())
+
+
+@pytest.fixture
+def hooks(alice: User) -> Iterator[tuple[PushService, PushService]]:
+    """Two webhooks of alice: the first hangs, the second answers."""
+    with PushService(lambda post: None) as hanging, PushService(lambda post: 200) as good:
+        for name, target in (("hanging", hanging), ("good", good)):
+            channels.add(alice, "webhook", name, target.origin + "/", secret="s")
+        yield hanging, good
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_target_that_hangs_delays_no_other(hooks: tuple[PushService, PushService], yard: Camera) -> None:
+    hanging, good = hooks
+    with notifying():
+        for number in range(1, 4):
+            rang(yard)
+            good.wait(number)
+        hanging.wait(1)
+        wait_states = set(Delivery.objects.filter(channel__name="good").values_list("state", flat=True))
+        assert wait_states <= {"sent", "sending"}
+        # One at a time: the others wait behind the one that hangs.
+        assert len(hanging.posts) == 1
+        hanging.__exit__(None, None, None)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_target_that_was_down_gets_everything_once(
+    alice: User, yard: Camera, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(claims, "BACKOFF", (0.3,))
+    with PushService() as first:
+        port = first.port
+    channels.add(alice, "webhook", "hook", f"http://127.0.0.1:{port}/", secret="s")
+    with notifying():
+        event = rang(yard)
+        becomes("waiting", event=event, tries__gte=2)
+        with PushService(lambda post: 200, port=port) as back:
+            back.wait(1)
+            becomes("sent", event=event)
+            another = rang(yard)
+            becomes("sent", event=another)
+            assert len(back.posts) == 2
+    assert Channel.objects.get().error == ""
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_browser_that_unsubscribed_is_not_asked_again(alice: User, yard: Camera) -> None:
+    with PushService(lambda post: 410, key=keys.public_key()) as service, notifying():
+        subscribed(alice, service.browser())
+        becomes("failed", event=rang(yard))
+        assert not Channel.objects.get().enabled and not service.faults
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_trial_goes_out_and_another_only_after_it(alice: User) -> None:
+    with PushService(lambda post: 200) as target:
+        channel = channels.add(alice, "webhook", "hook", target.origin, secret="s")
+        assert channels.try_out(channel) and not channels.try_out(channel)
+        with notifying():
+            becomes("sent", channel=channel)
+        assert channels.try_out(channel)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_happened_while_no_notifier_ran_is_told_by_the_next(alice: User, yard: Camera) -> None:
+    with PushService(lambda post: 200) as target:
+        channels.add(alice, "webhook", "hook", target.origin, secret="s")
+        event = rang(yard, at=timezone.now() - timedelta(hours=1))
+        with notifying():
+            becomes("sent", event=event)
+        assert b"somebody rang" in target.wait(1)[0].body
+        with notifying():
+            other = rang(yard)
+            becomes("sent", event=other)
+        assert len(target.posts) == 2
+    assert not Announcement.objects.filter(expanded_at=None).exists()
