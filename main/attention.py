@@ -1,12 +1,12 @@
 """What somebody has seen already, and how much waits for them: the figure at the bell."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from django.db.models import Max, Q
 from django.utils import timezone
 
-from accounts.models import Role, User
+from accounts.models import Role
 from camera.access import Actor
 from camera.models import Event, Right
 from main import rings
@@ -29,11 +29,17 @@ class Badge:
     @property
     def words(self) -> str:
         """«2 missed rings, 5 new events»; empty when nothing waits."""
-        told = [
-            _many(self.missed, "missed ring", "missed rings") if self.missed else "",
-            _many(self.unseen, "new event", "new events") if self.unseen else "",
-        ]
-        return ", ".join(filter(None, told))
+        missed = _many(self.missed, "missed ring", "missed rings") if self.missed else ""
+        return ", ".join(filter(None, (missed, self.unseen_words)))
+
+    @property
+    def figure(self) -> str:
+        """What stands at the bell: rings before events."""
+        return figure(self.missed or self.unseen)
+
+    @property
+    def unseen_words(self) -> str:
+        return _many(self.unseen, "new event", "new events") if self.unseen else ""
 
     def as_json(self) -> dict[str, int]:
         return {"missed": self.missed, "unseen": self.unseen}
@@ -51,29 +57,26 @@ def badge(actor: Actor) -> Badge:
     """What waits for `actor`; nothing for who is no person, and for screens."""
     if actor.user_id is None or actor.role == Role.KIOSK:
         return Badge()
-    return Badge(rings.missed_rows(actor)[:MOST].count(), _unseen(actor, actor.user_id))
-
-
-def _unseen(actor: Actor, user: int) -> int:
-    seen = Attention.objects.filter(user_id=user).values_list("events_seen", flat=True).first()
-    after = Q(pk__gt=seen) if seen is not None else Q(started_at__gte=_came(user))
-    since = timezone.now() - OLDEST
-    rows = Event.objects.allowed(actor, Right.PLAYBACK).filter(after, kind__in=sorted(COUNTED), started_at__gte=since)
-    return rows.order_by()[:MOST].count()
-
-
-def _came(user: int) -> datetime:
-    return User.objects.filter(pk=user).values_list("date_joined", flat=True).first() or timezone.now()
+    seen = Attention.objects.filter(user_id=actor.user_id).values_list("rings_seen", "events_seen").first()
+    came = Q(started_at__gte=rings.came_at(actor.user_id)) if seen is None else Q()
+    missed, unseen = (Q(pk__gt=seen[0]), Q(pk__gt=seen[1])) if seen is not None else (came, came)
+    rows = Event.objects.allowed(actor, Right.PLAYBACK).filter(unseen, kind__in=sorted(COUNTED))
+    late = rows.filter(started_at__gte=timezone.now() - OLDEST).order_by()
+    return Badge(rings.missed_rows(actor, missed).order_by()[:MOST].count(), late[:MOST].count())
 
 
 def see_rings(actor: Actor, up_to: int) -> None:
-    """`actor` has seen the rings up to that id, which never goes back."""
-    _see(actor, "rings_seen", up_to)
+    """`actor` has seen the rings up to that id, which never goes back; nor beyond what there is."""
+    _see(actor, "rings_seen", min(up_to, _newest()))
 
 
 def see_events(actor: Actor) -> None:
     """`actor` has seen every event there is. Writes only when there is a newer one."""
-    _see(actor, "events_seen", Event.objects.aggregate(newest=Max("pk"))["newest"] or 0)
+    _see(actor, "events_seen", _newest())
+
+
+def _newest() -> int:
+    return Event.objects.aggregate(newest=Max("pk"))["newest"] or 0
 
 
 def _see(actor: Actor, column: str, up_to: int) -> None:
@@ -83,7 +86,9 @@ def _see(actor: Actor, column: str, up_to: int) -> None:
     is_new = False
     if not mine.exists():
         # The other column begins where it would without a row.
-        came = Event.objects.filter(started_at__lt=_came(actor.user_id)).aggregate(newest=Max("pk"))["newest"] or 0
+        came = (
+            Event.objects.filter(started_at__lt=rings.came_at(actor.user_id)).aggregate(newest=Max("pk"))["newest"] or 0
+        )
         begin = {"rings_seen": came, "events_seen": came, column: max(came, up_to)}
         _, is_new = Attention.objects.get_or_create(user_id=actor.user_id, defaults=begin)
     if mine.filter(**{f"{column}__lt": up_to}).update(**{column: up_to}) or is_new:

@@ -75,22 +75,28 @@ def missed(actor: Actor) -> list[Ring]:
     return rings_of(actor, missed_rows(actor).order_by("-pk")[:MOST])
 
 
-def missed_rows(actor: Actor) -> QuerySet[Event]:
-    """The events of those that are over."""
-    rows = Event.objects.allowed(actor, Right.WATCH).filter(_unseen(actor), kind=Event.Kind.RING, acknowledged_at=None)
-    over = rows.filter(~Exists(RingAnswer.objects.filter(event=OuterRef("pk"))))
-    return over.exclude(pk__in=[ring.event.pk for ring in rings_now(actor)])
+def missed_rows(actor: Actor, unseen: Q | None = None) -> QuerySet[Event]:
+    """The events of those that are over. `unseen`: what is after those they have seen, where that is known already."""
+    begun = timezone.now() - NOW
+    unseen = unseen_rings(actor) if unseen is None else unseen
+    rows = Event.objects.allowed(actor, Right.WATCH).filter(unseen, kind=Event.Kind.RING, acknowledged_at=None)
+    rows = rows.filter(Q(ended_at=None) | Q(ended_at__lt=begun), started_at__lt=begun)
+    of_event = {"event": OuterRef("pk")}
+    return rows.exclude(Exists(RingPress.objects.filter(**of_event, at__gte=begun))).exclude(
+        Exists(RingAnswer.objects.filter(**of_event))
+    )
 
 
-def _unseen(actor: Actor) -> Q:
+def unseen_rings(actor: Actor) -> Q:
     """Those after what they have seen; whoever has never looked has missed nothing from before they came."""
     if actor.user_id is None:
         return Q(pk__in=[])
     seen = Attention.objects.filter(user_id=actor.user_id).values_list("rings_seen", flat=True).first()
-    if seen is not None:
-        return Q(pk__gt=seen)
-    came = User.objects.filter(pk=actor.user_id).values_list("date_joined", flat=True).first()
-    return Q(started_at__gte=came) if came else Q(pk__in=[])
+    return Q(started_at__gte=came_at(actor.user_id)) if seen is None else Q(pk__gt=seen)
+
+
+def came_at(user: int) -> datetime:
+    return User.objects.filter(pk=user).values_list("date_joined", flat=True).first() or timezone.now()
 
 
 def _may_be_now(actor: Actor) -> QuerySet[Event]:
@@ -193,6 +199,12 @@ def as_json(ring: Ring) -> dict[str, Any]:
         "image": reverse("event_image", args=[ring.event.pk]) if ring.picture and ring.event.image else None,
         "answers": answers_json(ring),
     }
+
+
+def answered_json(ring: Ring, made: RingAnswer) -> dict[str, Any]:
+    """What whoever gave the answer `made` is told."""
+    first = ring.first or made
+    return {"first": first.pk == made.pk, "answered_by": first.user_name, "answers": answers_json(ring)}
 
 
 def answers_json(ring: Ring) -> list[dict[str, Any]]:

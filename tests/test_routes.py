@@ -145,7 +145,7 @@ def path_of(route: str) -> str:
     """The route with arguments that exist; a person is bob, a token or row number 1."""
     if route.startswith("people/"):
         route = route.replace("<int:pk>", str(User.objects.get(username="bob").pk))
-    if route.startswith(("events/", "notifications/picture/")):
+    if route.startswith(("events/", "rings/", "notifications/picture/")):
         route = route.replace("<int:pk>", str(Event.objects.get().pk))
     if route.startswith("logs/"):
         route = route.replace("<int:pk>", str(ViewingSession.objects.get(user_name="bob", device="VLC").pk))
@@ -163,7 +163,7 @@ def test_every_route_has_a_row_and_every_row_a_route() -> None:
 def everybody(
     alice: User, bob: User, charlie: User, yard: Camera, bob_watches: Grant, client_of: Callable[[User | None], Client]
 ) -> list[Client]:
-    event = happened(yard, timezone.now())
+    event = happened(yard, timezone.now(), kind="ring")
     EventStill.objects.create(pk=event.pk, event=event, uid=event.uid, captured_at=event.started_at)
     looked(bob, yard, timezone.now(), device="VLC")
     recording = filed(yard, pk=1, playable="ready")

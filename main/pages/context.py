@@ -15,6 +15,8 @@ from camera.live.hub import current_hub
 from camera.models import Camera, Event, Right
 from camera.packets import StateName
 from main.actors import session_actor
+from main.attention import Badge, badge
+from main.door_words import replies
 from main.footage_facts import disk_days, in_days
 from main.models import SiteSettings
 
@@ -30,6 +32,7 @@ ROOMS = (
     ("cameras", "Cameras", (Role.OWNER, Role.MEMBER)),
 )
 BACK_ROOMS = (
+    ("rings", "At the door", EVERYBODY),
     ("webcam", "Webcam", (Role.OWNER, Role.MEMBER)),
     ("people", "People", (Role.OWNER, Role.MEMBER)),
     ("usage", "Space", (Role.OWNER, Role.MEMBER)),
@@ -41,6 +44,7 @@ WITHIN = {
     "watch": "wall",
     "presets": "wall",
     "event": "events",
+    "ring": "rings",
     "recording": "recordings",
     "recording_delete": "recordings",
     "recordings_several": "recordings",
@@ -56,6 +60,8 @@ WITHIN = {
     "join_links": "cameras",
     "person": "people",
     "people_invite": "people",
+    "kiosks": "people",
+    "kiosk_device": "people",
 }
 
 
@@ -123,8 +129,22 @@ class House:
         self._request = request
 
     @cached_property
+    def _settings(self) -> SiteSettings:
+        return SiteSettings.load()
+
+    @cached_property
     def name(self) -> str:
-        return SiteSettings.load().site_name
+        return self._settings.site_name
+
+    @cached_property
+    def replies(self) -> list[str]:
+        """What can be said at the door with one touch."""
+        return replies(self._settings.ring_replies)
+
+    @cached_property
+    def badge(self) -> Badge:
+        """What waits at the bell."""
+        return badge(session_actor(self._request))
 
     @cached_property
     def here(self) -> str:
