@@ -95,9 +95,7 @@ def test_by_password_and_encrypted_and_what_is_wrong_with_either_is_said(
         ]
         for changes, words in cases:
             with on_the_broker(broker, **changes) as house:
-                wait_for(
-                    lambda words=words, house=house: any(w in words_of(house)() for w in words.split("|")), 20, words
-                )  # type: ignore[misc]
+                says(house, *words)
     assert PASSWORD not in caplog.text and "not this one" not in caplog.text
 
 
@@ -197,6 +195,7 @@ def test_another_house_of_the_same_name_is_told_of(tmp_path: Path, db: None) -> 
         settled(house)
         with on_the_broker(mosquitto.broker):
             says(house, "under this house's name")
+            assert house._line._backoff.step > 2
 
 
 def test_a_last_will_that_comes_late_is_put_right(tmp_path: Path, db: None) -> None:

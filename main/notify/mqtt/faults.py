@@ -15,6 +15,10 @@ _UNTRUSTED = (18, 19, 20, 21)
 SILENT = "The broker took the connection but does not answer."
 LOST = "The connection to the broker was lost."
 CLOSED = "The broker closed the connection before it answered. Perhaps it wants encryption: mqtts://."
+AGAIN = (
+    "The connection to the broker is lost again and again. Perhaps another program enters it under this house's name: "
+    "then give one of them another prefix in MQTT_URL."
+)
 TAKEN = "Another program entered the broker under this house's name. Give one of them another prefix in MQTT_URL."
 # As the protocol calls it.
 OLD_PROTOCOL = "Unsupported protocol version"

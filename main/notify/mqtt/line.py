@@ -26,6 +26,8 @@ KEEP_ALIVE, ANSWER, CONNECT = 15, 10.0, 5.0
 FIRST_WAIT, LONGEST_WAIT = 1.0, 60.0
 # A connection that held so long was a good one: after it the waits begin anew.
 GOOD = 30.0
+# So many that did not, one after another, are no accident.
+SHORT = 2
 # The largest message that the broker may send, in bytes.
 MOST_TAKEN = 64 * 1024
 _SUCCESS = MQTTErrorCode.MQTT_ERR_SUCCESS
@@ -63,6 +65,7 @@ class Line:
         self._protocol = MQTTProtocolVersion.MQTTv5
         self._client: Client | None = None
         self._next_try = self._began = 0.0
+        self._short = 0
 
     @property
     def fileno(self) -> int | None:
@@ -104,7 +107,11 @@ class Line:
             results.append(client.loop_write())
         results.append(client.loop_misc())
         if client is self._client and any(result != _SUCCESS for result in results):
-            self._failed(faults.LOST if self.standing.up else faults.CLOSED)
+            self._failed(self._lost() if self.standing.up else faults.CLOSED)
+
+    def _lost(self) -> str:
+        """Not every broker says that somebody else came under this house's name; then both push each other out."""
+        return faults.AGAIN if self._short >= SHORT else faults.LOST
 
     def _connect(self) -> None:
         client = self._made()
@@ -186,8 +193,10 @@ class Line:
             # Without a goodbye, so that the last will is said.
             _shut(client)
         self._board.lost()
-        if self.standing.up and time.monotonic() - self._began > GOOD:
-            self._backoff = Backoff()
+        if self.standing.up:
+            is_good = time.monotonic() - self._began > GOOD
+            self._short = 0 if is_good else self._short + 1
+            self._backoff = Backoff() if is_good else self._backoff
         self._next_try = time.monotonic() + self._backoff.next()
         self._stand(False, words)
 
