@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from accounts import names, ports
 from accounts.logins import end_logins
-from accounts.models import ApiToken, Device, Invite, JoinLink, Role, User
+from accounts.models import ApiToken, Device, Invite, JoinLink, Pairing, Role, User
 from accounts.pairing import revoke
 from accounts.people import LastOwnerError, check_owner_left
 
@@ -25,10 +25,11 @@ if TYPE_CHECKING:
     TokenBase = admin.ModelAdmin[ApiToken]
     LinkBase = admin.ModelAdmin[JoinLink]
     DeviceBase = admin.ModelAdmin[Device]
+    PairingBase = admin.ModelAdmin[Pairing]
     PasswordForm = AdminPasswordChangeForm[User]
 else:
     NewUserForm, ChangeUserForm, PeopleAdmin = UserCreationForm, UserChangeForm, UserAdmin
-    InviteBase = TokenBase = LinkBase = DeviceBase = admin.ModelAdmin
+    InviteBase = TokenBase = LinkBase = DeviceBase = PairingBase = admin.ModelAdmin
     PasswordForm = AdminPasswordChangeForm
 
 
@@ -228,6 +229,11 @@ class JoinLinkAdmin(LinkBase):
             self.delete_model(request, link)
 
 
+DEVICE_FIELDS = (
+    "name", "user", "camera", "language", "silent", "made_by", "made_at", "last_seen_at", "revoked_at",
+)  # fmt: skip
+
+
 @admin.register(Device)
 class DeviceAdmin(DeviceBase):
     """Let in on the page of the house's screens, by a code; here they are seen and sent away. No secret is kept."""
@@ -236,8 +242,8 @@ class DeviceAdmin(DeviceBase):
     list_filter = ["revoked_at", "language"]
     search_fields = ["name", "user__username", "made_by__username"]
     date_hierarchy = "made_at"
-    fields = ["name", "user", "camera", "language", "silent", "made_by", "made_at", "last_seen_at", "revoked_at"]
-    readonly_fields = fields
+    readonly_fields = DEVICE_FIELDS
+    fields = DEVICE_FIELDS
     list_select_related = ["user", "made_by"]
     actions = ["send_away"]
 
@@ -253,4 +259,20 @@ class DeviceAdmin(DeviceBase):
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Device | None = None) -> bool:
+        return False
+
+
+@admin.register(Pairing)
+class PairingAdmin(PairingBase):
+    """Browsers that want to be screens, and those that have become some. Codes are typed on the page of the screens."""
+
+    list_display = ["made_at", "agent", "address", "expires_at", "device"]
+    list_filter = ["device"]
+    search_fields = ["agent", "address", "device__name"]
+    date_hierarchy = "made_at"
+    fields = ["made_at", "agent", "address", "expires_at", "device"]
+    readonly_fields = ["made_at", "agent", "address", "expires_at", "device"]
+    list_select_related = ["device"]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
         return False
