@@ -87,7 +87,8 @@ class Engine:
         self._rows.once(self._take_up)
         self.intake = Intake(self._rows, self._later, self._tell, self._happened)
         self._asking = Asking(self._rows, self._supervisor.slots, self._later, self._want, self._state_of)
-        self.moving = Moving(MovingHouse(self._rows, self._supervisor, self._tell, self._look_again), self._later)
+        rang = self.ringing.camera_rang
+        self.moving = Moving(MovingHouse(self._rows, self._supervisor, self._tell, self._look_again, rang), self._later)
         # State, reason and detail of each camera as they were told last.
         self._told: dict[int, tuple[str, str | None, str]] = {}
         self._poller = zmq.Poller()
@@ -292,9 +293,7 @@ class Engine:
             self.forwarding.frame(body, payload, deadline, reply)
         elif name == "record":
             self._asking.record(body, reply, deadline)
-        elif name == "ring":
-            self.ringing.ring(body, reply, deadline)
         elif name == "test":
             self._asking.test(body, reply)
         else:
-            self.ringing.tell(body, reply)
+            self.ringing.ask(name, body, deadline, reply)

@@ -23,7 +23,7 @@ NO_EVENT = "There is no such event."
 
 
 class Ringing:
-    """Owned by the loop's thread but for `camera_rang`; `later` brings back there what the rows thread has done.
+    """Owned by the loop's thread; `later` brings back there what the rows thread has done.
     `happened` is called with camera and event once that is committed."""
 
     def __init__(
@@ -35,6 +35,13 @@ class Ringing:
         self._rows, self._later, self._happened = rows, later, happened
         self._waiting = 0
         rows.also([self._step])
+
+    def ask(self, name: str, body: dict[str, Any], deadline: float, reply: Reply) -> None:
+        """The command `ring` or `tell`; `deadline` in seconds since the epoch."""
+        if name == "ring":
+            self.ring(body, reply, deadline)
+        else:
+            self.tell(body, reply)
 
     def ring(self, body: dict[str, Any], reply: Reply, deadline: float) -> None:
         """The command `ring`. Whoever is told «busy» may ask again under the same id; the press is not forgotten."""
@@ -49,10 +56,9 @@ class Ringing:
         self._waiting += 1
         self._rows.keep(_Pressed(self, press, reply, deadline))
 
-    def camera_rang(self, camera: int, sender_id: str = "") -> None:
-        """A camera says that somebody presses its own button; from any thread."""
-        body = {"camera": camera, "way": RingPress.Way.CAMERA.value, "id": sender_id}
-        self._later(lambda: self.ring(body, _nobody, float("inf")))
+    def camera_rang(self, camera: int, at: float) -> None:
+        """A camera says that somebody pressed its own button."""
+        self.ring({"camera": camera, "way": RingPress.Way.CAMERA.value, "at": at}, _nobody, float("inf"))
 
     def tell(self, body: dict[str, Any], reply: Reply) -> None:
         """The command `tell`: something about an event has changed that is not in its row."""
