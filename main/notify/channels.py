@@ -2,6 +2,7 @@
 
 import json
 import secrets
+from datetime import timedelta
 from urllib.parse import urlsplit
 
 from django.db import transaction
@@ -9,10 +10,14 @@ from django.utils import timezone
 
 from accounts.digests import digest
 from accounts.models import User
-from camera.vault import seal
+from accounts.paired import ALPHABET
+from camera.vault import seal, unseal
 from main.notify_models import Channel, Delivery
 
 MOST = 20
+CODE_LENGTH = 8
+# A mailbox that nobody has confirmed gets no more than one code in this time.
+CODE_PAUSE = timedelta(minutes=1)
 Kind = Channel.Kind
 
 
@@ -59,9 +64,10 @@ def new_secret() -> str:
 
 
 def try_out(channel: Channel) -> bool:
-    """Send a trial message; False while one is on its way already."""
-    open_now = Delivery.objects.filter(channel=channel, topic="", state__in=["waiting", "sending"])
-    if open_now.exists():
+    """Send a trial message; False while one is on its way already, or was a moment ago to an unknown mailbox."""
+    trials = Delivery.objects.filter(channel=channel, topic="")
+    is_early = is_unconfirmed(channel) and trials.filter(made_at__gt=timezone.now() - CODE_PAUSE).exists()
+    if is_early or trials.filter(state__in=["waiting", "sending"]).exists():
         return False
     Delivery.objects.create(channel=channel, due_at=timezone.now())
     return True
@@ -78,3 +84,35 @@ def shown(kind: str, target: str) -> str:
         host = ""
     # Of Apprise's own kinds the host is often the token itself.
     return f"{parts.scheme}://…" if kind == Kind.APPRISE else f"{parts.scheme}://{host}/…"
+
+
+def add_mail(user: User, address: str) -> Channel:
+    """A mail address; it gets a code, and nothing else before that has been typed. Raises TooManyError."""
+    known = Channel.objects.filter(user=user, digest=digest(address)).first()
+    if known is not None and not is_unconfirmed(known):
+        return known
+    code = "".join(secrets.choice(ALPHABET) for _ in range(CODE_LENGTH))
+    made = known or add(user, Kind.EMAIL, address[:80], address, secret=code)
+    Channel.objects.filter(pk=made.pk).update(enabled=False)
+    try_out(made)
+    return made
+
+
+def is_unconfirmed(channel: Channel) -> bool:
+    return channel.kind == Kind.EMAIL and bool(channel.sealed_secret)
+
+
+def confirm(channel: Channel, code: str) -> bool:
+    """Whether `code` is the one that was sent there; then messages go there from now on."""
+    sent = unseal(channel.sealed_secret) if is_unconfirmed(channel) else None
+    if not sent or not secrets.compare_digest(sent.encode(), code.strip().upper().encode()):
+        return False
+    Channel.objects.filter(pk=channel.pk).update(enabled=True, sealed_secret="", error="")  # noqa: S106
+    return True
+
+
+def renew_secret(channel: Channel) -> str:
+    """Another secret for a webhook; the one before is worth nothing from now on."""
+    secret = new_secret()
+    Channel.objects.filter(pk=channel.pk).update(sealed_secret=seal(secret))
+    return secret

@@ -12,6 +12,7 @@ from camera.vault import unseal
 from main import attention
 from main.models import SiteSettings
 from main.notify import claims, keys, messages
+from main.notify.channels import is_unconfirmed
 from main.notify.claims import Claim
 from main.notify.expanding import actor_of, may_know, rights
 from main.notify.jobs import House, Job, Message, Outcome, Result
@@ -26,22 +27,22 @@ MOST_COUNTED = 99
 def job_of(claim: Claim) -> Job | None:
     """The job, or None when nothing is left to be sent: then what became of it is written down already."""
     channel = claim.channel
-    refusal = _refusal(channel)
+    refusal = _refusal(channel, is_trial=not claim.deliveries[0].topic)
     target, secret = unseal(channel.sealed_target), unseal(channel.sealed_secret)
     if refusal is None and (not target or secret is None):
         refusal = Outcome(Result.GONE, "it was kept with another secret key; enter it again")
     if refusal is not None:
         claims.finish(claim, refusal)
         return None
-    message = _message(claim)
+    message = _message(claim, secret or "")
     if message is None or target is None or secret is None:
         return None
     leader = claim.deliveries[0]
     return Job(leader.pk, channel.pk, channel.kind, target, secret, message, _house(), _picture(leader.event, message))
 
 
-def _refusal(channel: Channel) -> Outcome | None:
-    if not channel.enabled:
+def _refusal(channel: Channel, is_trial: bool) -> Outcome | None:
+    if not channel.enabled and not (is_trial and is_unconfirmed(channel)):
         return Outcome(Result.REFUSED, SWITCHED_OFF)
     if not actor_of(channel.user).is_known:
         return Outcome(Result.REFUSED, NOT_ALLOWED)
@@ -50,10 +51,10 @@ def _refusal(channel: Channel) -> Outcome | None:
     return None
 
 
-def _message(claim: Claim) -> Message | None:
+def _message(claim: Claim, secret: str) -> Message | None:
     """None when none of the events may be told of any more."""
     if not claim.deliveries[0].topic:
-        return messages.trial(claim.channel.name)
+        return messages.code(secret) if is_unconfirmed(claim.channel) else messages.trial(claim.channel.name)
     told = []
     for one in list(claim.deliveries):
         if one.event is None or one.event.delete_requested_at is not None:

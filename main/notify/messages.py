@@ -41,6 +41,12 @@ def trial(name: str) -> Message:
     return Message("A trial message", words, "trial", "", "/notifications/", timezone.now().timestamp())
 
 
+def code(secret: str) -> Message:
+    """What a mailbox is asked for before anything else goes there."""
+    words = f"The code is {secret}. If you have not asked for it, somebody has mistyped their address: do nothing."
+    return Message("Confirm this address", words, "trial", "", "/notifications/", timezone.now().timestamp())
+
+
 def one(told: Told, badge: int) -> Message:
     """About a single event."""
     event = told.event

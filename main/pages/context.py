@@ -35,6 +35,7 @@ BACK_ROOMS = (
     ("rings", "At the door", EVERYBODY),
     ("webcam", "Webcam", (Role.OWNER, Role.MEMBER)),
     ("people", "People", (Role.OWNER, Role.MEMBER)),
+    ("notifications", "Notifications", EVERYBODY),
     ("usage", "Space", (Role.OWNER, Role.MEMBER)),
     ("settings", "Settings", (Role.OWNER,)),
     ("outside", "From outside", (Role.OWNER,)),
@@ -60,6 +61,8 @@ WITHIN = {
     "join_links": "cameras",
     "person": "people",
     "people_invite": "people",
+    "notify_rule": "notifications",
+    "notify_rule_add": "notifications",
     "kiosks": "people",
     "kiosk_device": "people",
 }

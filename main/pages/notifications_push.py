@@ -39,9 +39,10 @@ def person_of(request: HttpRequest) -> User:
 
 @require_safe
 def key(request: HttpRequest) -> HttpResponse:
-    """{"key": …}: what a browser subscribes with."""
-    person_of(request)
-    return JsonResponse({"key": keys.public_key()})
+    """{"key": what a browser subscribes with, "told": whether this log-in's browser is told of anything}."""
+    user, login = person_of(request), name_of(request.session.session_key or "")
+    told = user.channels.filter(kind="webpush", login=login, enabled=True).exists()
+    return JsonResponse({"key": keys.public_key(), "told": told})
 
 
 @require_http_methods(["POST", "DELETE"])
