@@ -61,7 +61,8 @@ def badge(actor: Actor) -> Badge:
     came = Q(started_at__gte=rings.came_at(actor.user_id)) if seen is None else Q()
     missed, unseen = (Q(pk__gt=seen[0]), Q(pk__gt=seen[1])) if seen is not None else (came, came)
     rows = Event.objects.allowed(actor, Right.PLAYBACK).filter(unseen, kind__in=sorted(COUNTED))
-    late = rows.filter(started_at__gte=timezone.now() - OLDEST).order_by()
+    # What they have seen to themselves is no news to them.
+    late = rows.filter(started_at__gte=timezone.now() - OLDEST).exclude(acknowledged_by=actor.name).order_by()
     return Badge(rings.missed_rows(actor, missed).order_by()[:MOST].count(), late[:MOST].count())
 
 

@@ -4,6 +4,8 @@ const OFF = "fairwatch.chime-off", DONE = "fairwatch.chimed";
 const STROKES = [[659.3, 0], [523.3, 0.42]];
 const PARTIALS = [[1, 0.5, 1.6], [2.01, 0.16, 0.9], [3.02, 0.07, 0.5]];
 const LOUDNESS = 0.6;
+// How long it may take until there is sound: where somebody has touched the page, and where that is only tried. ms
+const TOUCHED = 3_000, UNTOUCHED = 400;
 
 function read(key) {
   try { return localStorage.getItem(key); } catch { return null; }
@@ -14,7 +16,7 @@ function write(key, value) {
 }
 
 class Chime {
-  #context = null; #owed = 0;
+  #context = null; #owed = 0; #until = 0;
 
   constructor() {
     // Some browsers let a page sound only after it has begun to in a gesture.
@@ -54,19 +56,19 @@ class Chime {
     this.#owed = 0;
     if (!await this.#ready()) return;
     if (owed) this.#strike();
-    else this.#context.suspend();
+    else this.#rest();
   }
 
   async #ready() {
     if (typeof AudioContext === "undefined") return false;
-    this.#context ??= new AudioContext();
+    const context = this.#context ??= new AudioContext();
     // Where it is not allowed the promise waits for a gesture, perhaps for ever.
-    this.#context.resume().catch(() => {});
-    await Promise.race([
-      new Promise((done) => this.#context.addEventListener("statechange", done, { once: true })),
-      new Promise((done) => setTimeout(done, this.#context.state === "running" ? 0 : 250)),
-    ]);
-    return this.#context.state === "running";
+    context.resume().catch(() => {});
+    const begin = performance.now(), patience = navigator.userActivation?.hasBeenActive ? TOUCHED : UNTOUCHED;
+    while (context.state !== "running" && performance.now() - begin < patience) {
+      await new Promise((done) => setTimeout(done, 20));
+    }
+    return context.state === "running";
   }
 
   #strike() {
@@ -75,8 +77,12 @@ class Chime {
     for (const [tone, after] of STROKES) {
       for (const [times, loud, long] of PARTIALS) this.#tone(tone * times, loud * LOUDNESS, begin + after, long);
     }
-    setTimeout(() => context.suspend(), 3_000);
+    this.#until = Math.max(this.#until, performance.now() + 2_500);
+    setTimeout(() => this.#rest(), 3_000);
   }
+
+  /** A page that is silent keeps no sound open. */
+  #rest() { if (performance.now() > this.#until) this.#context.suspend(); }
 
   #tone(frequency, loud, at, long) {
     const [source, gain] = [this.#context.createOscillator(), this.#context.createGain()];
