@@ -68,16 +68,17 @@ function read(data) {
   if (typeof told !== "object" || told === null || Array.isArray(told)) told = {};
   const text = (value, other) => (typeof value === "string" && value ? value.slice(0, LONGEST) : other);
   const actions = Array.isArray(told.actions) ? told.actions.filter((one) => one && text(one.action, "") && text(one.title, "")) : [];
+  const title = text(told.title, "");
   return {
-    title: text(told.title, "Something happened in the house"),
-    body: text(told.body, told.title ? "" : "Open to look."),
+    title: title || "Something happened in the house",
+    body: text(told.body, title ? "" : "Open to look."),
     tag: text(told.tag, "house"),
     topic: text(told.topic, ""),
-    url: own(told.url) ?? "/",
+    url: own(told.url) ?? own("/"),
     image: own(told.image),
-    actions: actions.slice(0, 2).map((one) => ({ action: one.action, title: one.title, url: own(one.url) ?? own(told.url) ?? "/" })),
+    actions: actions.slice(0, 2).map((one) => ({ action: one.action, title: one.title, url: own(one.url) ?? own(told.url) ?? own("/") })),
     badge: Number.isInteger(told.badge) && told.badge >= 0 ? told.badge : null,
-    at: Number.isFinite(told.at) ? told.at * 1_000 : Date.now(),
+    at: Number.isFinite(told.at) ? Math.round(told.at * 1_000) : Date.now(),
   };
 }
 
