@@ -2,6 +2,7 @@
 
 import { spoken, words } from "./kiosk-words.js";
 
+const SIZES = 6;
 const TURN = 8_000;
 const SHIFT = 60_000;
 // Around a small circle, so that no edge stands in one place.
@@ -19,6 +20,7 @@ export class Screen {
     this.button = one("ring");
     this.#clock = clock;
     this.take(state);
+    addEventListener("resize", () => this.#fit());
     setInterval(() => this.tick(), 1_000);
     setInterval(() => { this.#turn++; this.#notices(); }, TURN);
     setInterval(() => this.shift(), SHIFT);
@@ -80,10 +82,19 @@ export class Screen {
     place.lang = language;
     put(this.#parts.by, by);
     say.dataset.tone = tone;
-    say.dataset.long = text.length > 110 ? "2" : text.length > 45 ? "1" : "0";
     say.hidden = false;
     idle.hidden = true;
+    this.#fit();
     this.#until = performance.now() + seconds * 1000;
+  }
+
+  /** As large as it fits: which size that is depends on the words, the letters and the screen. */
+  #fit() {
+    const { say, words: place } = this.#parts;
+    for (let size = 0; size < SIZES; size++) {
+      say.dataset.size = size;
+      if (place.scrollHeight <= place.clientHeight + 1) break;
+    }
   }
 
   quiet() {
@@ -97,6 +108,7 @@ export class Screen {
     this.#parts.line.hidden = !text;
     // Who watches is not known then; what is not known is not told.
     this.#parts.watched.hidden = Boolean(text);
+    if (!this.#parts.say.hidden) this.#fit();
   }
 
   #notices() {
