@@ -111,6 +111,8 @@ class Notifier:
     def _work(self) -> None:
         """Take what came back, make deliveries of what happened, hand out what is due."""
         self._due = 0.0
+        if not self._claims and not claims.anything():
+            return
         zone = SiteSettings.objects.filter(pk=1).values_list("time_zone", flat=True).first()
         timezone.activate(zoneinfo.ZoneInfo(zone or settings.TIME_ZONE))
         for job, outcome in self._lanes.results():

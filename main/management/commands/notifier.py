@@ -36,6 +36,8 @@ def alone() -> Iterator[None]:
 
 
 class Command(BaseCommand):
+    # `serve` has made them; they would read every page of the house into this process.
+    requires_system_checks = []
     help = "Tell people of what happened: Web Push, e-mail, webhooks and more. Usually started by `serve`."
 
     def add_arguments(self, parser: CommandParser) -> None:
