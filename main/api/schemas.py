@@ -203,7 +203,7 @@ class PresetOut(Schema):
 
 class AnswerIn(Schema):
     text: StrictStr = Field(
-        "", max_length=200, description="Shown and spoken at the door; empty: you only say that you see to it."
+        max_length=200, description="Shown and spoken at the door; empty: you only say that you see to it."
     )
 
 
