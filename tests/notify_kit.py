@@ -16,11 +16,12 @@ from django.utils import timezone
 from accounts.logins import name_of
 from accounts.models import User
 from camera import ports
-from camera.models import Camera, Event
-from main.notify import channels
+from camera.models import Camera, Event, RingPress
+from main.models import Attention, RingAnswer
+from main.notify import channels, keys
 from main.notify.service import Notifier
 from main.notify.webpush import subscription
-from main.notify_models import Channel, Delivery
+from main.notify_models import Announcement, Channel, Delivery, NotifyChoice, Rule
 from tests.footage_cast import happened
 from tests.house import wait_for
 from tests.peers.push_service import Browser
@@ -89,3 +90,20 @@ def opened(browser: Browser, body: bytes) -> dict[str, Any]:
     found = browser.opened(body)
     assert len(json.dumps(found)) <= 3000
     return found
+
+
+def ring_told(camera: Camera, user: User) -> Event:
+    """A ring with a row in every table that it may come to have, answered and told to `user`."""
+    event = rang(camera)
+    RingPress.objects.create(event=event, camera=camera, at=event.started_at, way="key")
+    RingAnswer.objects.create(event=event, user=user, user_name=user.username, text="Coming!")
+    Attention.objects.create(user=user)
+    NotifyChoice.objects.create(user=user)
+    Rule.objects.create(user=user, topics=["ring"])
+    keys.public_key()
+    channel = channels.add(user, "email", "mail", f"{user.username}@example.org")
+    told_of = Announcement.objects.get(event=event)
+    Delivery.objects.create(
+        channel=channel, announcement=told_of, event=event, topic="ring", due_at=timezone.now(), state="sent"
+    )
+    return event

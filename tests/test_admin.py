@@ -17,6 +17,7 @@ from main.models import AuditEntry, LogLine, SiteSettings, ViewingSession, WallC
 from tests.conftest import PASSWORD
 from tests.footage_cast import happened, recorded
 from tests.kiosk_kit import paired
+from tests.notify_kit import ring_told
 from tests.test_settings_page import GOOD as SETTINGS
 
 pytestmark = pytest.mark.django_db
@@ -81,6 +82,7 @@ def test_every_list_and_every_row_opens(
     SiteSettings.load()
     WallChoice.objects.create(user=alice, order=[yard.pk])
     Gap.objects.create(camera=yard, cause="PRIVACY", started_at=now)
+    ring_told(yard, alice)
     for model in [
         model for label in ("accounts", "camera", "main") for model in apps.get_app_config(label).get_models()
     ]:
