@@ -133,7 +133,7 @@
     if (answer !== "granted") return show(WORDS[answer === "denied" ? "denied" : "dismissed"], { canTurnOn: answer !== "denied" });
     show(WORDS.working);
     await subscribe();
-    return tell();
+    return anew();
   }
 
   async function turnOff() {
@@ -144,7 +144,13 @@
       await found.unsubscribe();
     }
     localStorage.removeItem(SENT);
-    return tell();
+    return anew();
+  }
+
+  // The page lists this device among others: it is loaded again, and whoever uses keys stays where they were.
+  function anew() {
+    sessionStorage.setItem(SENT, "here");
+    location.reload();
   }
 
   function act(button, work) {
@@ -164,5 +170,9 @@
   // Permissions may be given or taken in the browser's own settings meanwhile.
   document.addEventListener("visibilitychange", () => { if (!document.hidden) tell(); });
   navigator.serviceWorker?.addEventListener("message", ({ data }) => { if (data?.subscription) again().then(tell, tell); });
-  tell().then(again).catch(() => {});
+  tell().then(() => {
+    if (sessionStorage.getItem(SENT)) (on.hidden ? (off.hidden ? words : off) : on).focus();
+    sessionStorage.removeItem(SENT);
+    return again();
+  }).catch(() => {});
 })();
