@@ -63,6 +63,9 @@ def test_an_answer_by_form_by_htmx_and_by_script(
     assert client_of(charlie).post(path, {"text": "Hi"}).status_code == 404
     assert client_of(None).post(path, {"text": "Hi"}).status_code == 302
     assert row.answers.count() == 4
+    # The event says it as well.
+    page = owner.get(f"/events/{row.pk}/").content.decode()
+    assert "answered first" in page and f'href="/rings/{row.pk}/">Answer' in page
 
 
 def test_an_answer_that_is_none_is_shown_with_what_is_wrong(alice: User, yard: Camera, client_of: Clients) -> None:

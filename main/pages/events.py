@@ -20,7 +20,7 @@ from camera import ports
 from camera.access import Actor, event_for, rights_on, rights_on_lost
 from camera.models import Detect, Event, Right
 from camera.paths import UnsafePathError
-from main import acknowledging, attention, event_words
+from main import acknowledging, attention, event_words, rings
 from main.acknowledging import ASKING, AcknowledgeForm, may_acknowledge
 from main.actors import session_actor, stream_actor
 from main.event_filter import EventFilter, after, cursor, url
@@ -81,6 +81,7 @@ def _context(request: HttpRequest, actor: Actor, found: Event, form: Acknowledge
     return {
         "card": _card(found),
         "event": found,
+        "ring": rings.ring_of(actor, found) if found.kind == Event.Kind.RING else None,
         "stills": stills_of(found, request.GET.get("stills", "")),
         "form": form,
         "asks": found.kind in ASKING,
