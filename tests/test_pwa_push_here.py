@@ -87,6 +87,23 @@ def test_a_device_is_told_of_and_not_any_more(notifications: Make, alice: User) 
     assert page.evaluate("localStorage.getItem('push-service')") == "null"
 
 
+def test_what_is_switched_off_or_removed_in_the_list_is_told_and_not_undone(notifications: Make, alice: User) -> None:
+    page = notifications()
+    page.get_by_role("button", name="Tell this device").click()
+    expect(words(page)).to_contain_text("is told")
+    Channel.objects.update(enabled=False)
+    page.reload()
+    expect(words(page)).to_have_text("This device is switched off below.")
+    page.get_by_role("button", name="Tell this device").click()
+    expect(words(page)).to_contain_text("is told")
+    assert Channel.objects.get().enabled
+    Channel.objects.all().delete()
+    page.goto("/events/")
+    page.goto("/notifications/")
+    expect(words(page)).to_have_text("This device is not told of anything yet.")
+    assert not Channel.objects.exists()
+
+
 def test_what_the_browser_changed_by_itself_comes_to_the_house_from_any_page(notifications: Make, alice: User) -> None:
     page = notifications()
     page.get_by_role("button", name="Tell this device").click()

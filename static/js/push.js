@@ -4,9 +4,9 @@
 (() => {
   const place = document.querySelector("[data-push]");
   const URLS = { push: place?.dataset.pushUrl ?? "/notifications/push/", key: place?.dataset.key ?? "/notifications/push/key/" };
-  // What the house was last told, so that it is not told the same on every page.
+  // What the house was last told: {endpoint, id, who}.
   const SENT = "fairwatch-push";
-  const DAY = 86_400_000;
+  const WHO = document.querySelector(".house-menu-who bdi")?.textContent ?? "";
   const WORDS = {
     insecure: "Messages need an encrypted connection (https); this one is not.",
     home: "On an iPhone or iPad, first put this site on the Home Screen: tap Share, then «Add to Home Screen», and open it from there.",
@@ -16,6 +16,7 @@
     denied: "This browser blocks messages of this site. Allow them in its settings for this site, then come back.",
     off: "This device is not told of anything yet.",
     on: "This device is told, also while this site is closed.",
+    paused: "This device is switched off below.",
     asking: "Your browser asks whether it may…",
     working: "One moment…",
     dismissed: "You have not allowed it. Nothing has changed.",
@@ -63,8 +64,8 @@
 
   async function send(subscription) {
     const json = subscription.toJSON();
-    await ask(URLS.push, "POST", { subscription: { endpoint: json.endpoint, keys: json.keys }, name: "" });
-    localStorage.setItem(SENT, JSON.stringify({ endpoint: json.endpoint, at: Date.now() }));
+    const { id } = await ask(URLS.push, "POST", { subscription: { endpoint: json.endpoint, keys: json.keys }, name: "" });
+    localStorage.setItem(SENT, JSON.stringify({ endpoint: json.endpoint, id, who: WHO }));
   }
 
   async function subscribe() {
@@ -86,15 +87,22 @@
     await send(found);
   }
 
-  // What the browser changed by itself, and once a day what the house may have lost.
+  // What this person has told the house of this browser; null for nothing, or somebody else's.
+  function sent() {
+    try {
+      const found = JSON.parse(localStorage.getItem(SENT));
+      return found?.who === WHO ? found : null;
+    } catch {
+      return null;
+    }
+  }
+
+  // What the browser changed by itself. Nothing else is sent unasked: who has removed this device has meant it.
   async function again() {
-    if (cannot() || Notification.permission !== "granted") return;
+    const told = sent();
+    if (!told || cannot() || Notification.permission !== "granted") return;
     const found = await current();
-    if (!found) return;
-    let sent = null;
-    try { sent = JSON.parse(localStorage.getItem(SENT)); } catch { /* told anew */ }
-    if (!sent) return;
-    if (sent.endpoint !== found.endpoint || Date.now() - sent.at > DAY) await send(found);
+    if (found && found.endpoint !== told.endpoint) await send(found);
   }
 
   if (!place) {
@@ -113,17 +121,24 @@
     const hadFocus = document.activeElement === on || document.activeElement === off;
     on.hidden = !canTurnOn;
     off.hidden = !canTurnOff;
+    on.parentElement.hidden = !canTurnOn && !canTurnOff;
     more.hidden = !insecure;
     if (hadFocus) (canTurnOn ? on : canTurnOff ? off : words).focus();
+  }
+
+  // How the house has this device: on, paused, or "" for not (any more).
+  function stands(id) {
+    const found = (place.dataset.known ?? "").split(" ").map((one) => one.split(":")).find(([known]) => known === String(id));
+    return found ? found[1] : "";
   }
 
   async function tell() {
     const why = cannot();
     if (why) return show(WORDS[why], { insecure: why === "insecure" });
     if (Notification.permission !== "granted") return show(WORDS.off, { canTurnOn: true });
-    const found = await current();
-    const isTold = Boolean(found && localStorage.getItem(SENT));
-    return show(isTold ? WORDS.on : WORDS.off, { canTurnOn: !isTold, canTurnOff: isTold });
+    const [found, told] = [await current(), sent()];
+    const known = found && told ? stands(told.id) : "";
+    return show(WORDS[known || "off"], { canTurnOn: known !== "on", canTurnOff: known !== "" });
   }
 
   async function turnOn() {
@@ -169,7 +184,9 @@
   act(off, turnOff);
   // Permissions may be given or taken in the browser's own settings meanwhile.
   document.addEventListener("visibilitychange", () => { if (!document.hidden) tell(); });
-  navigator.serviceWorker?.addEventListener("message", ({ data }) => { if (data?.subscription) again().then(tell, tell); });
+  navigator.serviceWorker?.addEventListener("message", ({ data }) => {
+    if (data?.subscription) again().then(() => location.reload(), tell);
+  });
   tell().then(() => {
     if (sessionStorage.getItem(SENT)) (on.hidden ? (off.hidden ? words : off) : on).focus();
     sessionStorage.removeItem(SENT);
