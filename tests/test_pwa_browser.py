@@ -246,3 +246,36 @@ def test_the_number_on_the_icon_follows_the_page_and_the_push(pages: Callable[..
 def keep(page: Page, name: str) -> None:
     if PICTURES:
         page.screenshot(path=str(Path(PICTURES) / f"pwa-{name}.png"), full_page=True)
+
+
+CLICK = """async ([title, action]) => {
+    const [notification] = (await self.registration.getNotifications()).filter((one) => one.title === title);
+    const asked = [];
+    // Without a hand that clicks browsers open nothing; what would be opened is what counts here.
+    Object.defineProperty(self.clients, "openWindow", { configurable: true, value: async (url) => asked.push(url) });
+    const event = new NotificationEvent("notificationclick", { notification, action });
+    const waited = [];
+    Object.defineProperty(event, "waitUntil", { value: (promise) => waited.push(promise) });
+    self.dispatchEvent(event);
+    await Promise.all(waited);
+    const left = (await self.registration.getNotifications()).filter((one) => one.title === title).length;
+    return [asked.map((url) => url.replace(self.location.origin, "")), left];
+}"""
+
+
+def test_a_click_opens_what_it_says_and_nothing_of_elsewhere(pages: Callable[..., Page], alice: User) -> None:
+    page = pages(alice)
+    pushes = Pushes(page)
+    (worker,) = page.context.service_workers
+    cases = [
+        ("look", "look", message(), "/rings/12/"),
+        ("answer", "answer", message(), "/rings/12/#answer"),
+        ("itself", "", message(), "/rings/12/"),
+        ("unknown", "dance", message(), "/rings/12/"),
+        ("foreign", "", message(url="//elsewhere.invalid/x"), "/"),
+        ("script", "", message(url="javascript:alert(1)"), "/"),
+    ]
+    for title, action, told, wanted in cases:
+        pushes.send(told | {"title": title})
+        pushes.shown(lambda all, title=title: [one for one in all if one["title"] == title])  # type: ignore[misc]
+        assert worker.evaluate(CLICK, [title, action]) == [[wanted], 0], title
