@@ -18,7 +18,7 @@ from accounts.models import User
 from camera import ports
 from camera.models import Camera, Event, RingPress
 from main.models import Attention, RingAnswer
-from main.notify import channels, keys
+from main.notify import channels, keys, service
 from main.notify.service import Notifier
 from main.notify.webpush import subscription
 from main.notify_models import Announcement, Channel, Delivery, NotifyChoice, Rule
@@ -71,10 +71,13 @@ def notifying() -> Iterator[Notifier]:
             connection.close()
 
     thread = threading.Thread(target=run, daemon=True)
+    # No engine tells it here.
+    usual, service.LOOK_EVERY = service.LOOK_EVERY, 0.1
     thread.start()
     try:
         yield notifier
     finally:
+        service.LOOK_EVERY = usual
         notifier.end_soon()
         thread.join(20)
         assert not thread.is_alive()

@@ -14,6 +14,7 @@ import pytest
 
 from main.notify import pulse
 from tests.house import BASE, RealHouse, wait_for
+from tests.peers.mail_server import MailServer
 from tests.peers.push_service import Post, PushService
 
 pytestmark = pytest.mark.processes
@@ -162,6 +163,35 @@ def test_stopped_it_is_not_well(house: RealHouse, notifier: Notifier) -> None:
     finally:
         notifier.process.send_signal(signal.SIGCONT)
     wait_for(notifier.is_well, 30, "it to go on")
+
+
+def test_dead_targets_hold_up_nothing_else(house: RealHouse) -> None:
+    """A webhook that hangs, a mail server that says nothing and a port where nobody listens; meanwhile the camera is
+    recorded, rings are taken, and the target that is well gets everything."""
+    more = """
+channels.add(alice, "webhook", "good", {good!r}, secret="s")
+channels.add(alice, "webhook", "nobody", "http://127.0.0.1:9/", secret="s")
+channels.add(alice, "email", "mail", "alice@example.org")
+"""
+    with MailServer(silent=True) as mail, PushService(lambda post: None) as hanging, PushService() as good:
+        good.answer = lambda post: 200
+        house.extra |= {"EMAIL_URL": f"smtp://127.0.0.1:{mail.port}"}
+        run(house, ARRANGE.format(target=hanging.origin) + more.format(good=good.origin))
+        house.arrange(("addcamera", "Yard", "pattern:", "--record", "always"))
+        house.start()
+        token = house.manage("addtoken", "alice", "test")
+        wait_for(lambda: house.api("recordings?camera=yard", token)["items"], 60, "a recording")
+        for rings in range(1, 4):
+            run(house, RING.format(number=1).replace("Camera.objects.get()", "Camera.objects.get(slug='door')"))
+            good.wait(rings, 60)
+        hanging.wait(1, 60)
+        wait_for(lambda: mail.connections, 60, "the mail server to be asked")
+        (recording,) = house.api("recordings?camera=yard", token)["items"]  # type: ignore[misc]
+        path = next((house.folder / "media").rglob("*.mp4.part"))
+        size = path.stat().st_size
+        wait_for(lambda: path.stat().st_size > size, 30, "the recording to grow")
+        assert recording["state"] == "open" and house.healthy()
+        assert len(good.posts) == 3 and len(hanging.posts) == 1
 
 
 def test_serve_starts_it_again_and_the_house_goes_on(house: RealHouse) -> None:

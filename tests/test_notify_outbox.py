@@ -2,19 +2,22 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 from django.utils import timezone
 
 from accounts.models import User
 from camera.models import Camera, Grant
-from main.notify import channels, claims, expanding, keys
+from main.notify import channels, claims, expanding, keeping, keys, service
 from main.notify.claims import Claim
 from main.notify.jobs import Outcome, Result, again
 from main.notify.making import NOT_ALLOWED, SWITCHED_OFF, job_of
 from main.notify_models import Announcement, Channel, Delivery, Topic
 from tests.notify_kit import becomes, notifying, rang, subscribed, told
+from tests.peers.mail_server import MailServer
 from tests.peers.push_service import Browser, PushService
 
 
@@ -134,8 +137,8 @@ def test_a_channel_that_was_switched_off_sends_nothing(waiting: Delivery) -> Non
 
 
 @pytest.mark.django_db
-def test_what_was_sealed_with_another_key_is_asked_for_again(waiting: Delivery, settings: object) -> None:
-    settings.SECRET_KEY = "another-key-of-the-house-9Xr4Tb6Np1Lc8Hd3J"  # type: ignore[attr-defined]
+def test_what_was_sealed_with_another_key_is_asked_for_again(waiting: Delivery, settings: Any) -> None:
+    settings.SECRET_KEY = "another-key-of-the-house-9Xr4Tb6Np1Lc8Hd3J"
     assert job_of(claimed()) is None
     assert "another secret key" in Channel.objects.get().error and not Channel.objects.get().enabled
 
@@ -246,3 +249,45 @@ def test_what_happened_while_no_notifier_ran_is_told_by_the_next(alice: User, ya
             becomes("sent", event=other)
         assert len(target.posts) == 2
     assert not Announcement.objects.filter(expanded_at=None).exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_database_that_is_busy_holds_messages_up_and_loses_none(
+    alice: User, yard: Camera, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    faults = [OperationalError("database is locked")] * 2
+
+    def locked(*arguments: object) -> object:
+        if faults:
+            raise faults.pop()
+        return expand()
+
+    expand = service.expand
+    monkeypatch.setattr(service, "expand", locked)
+    with PushService(lambda post: 200) as target, notifying():
+        channels.add(alice, "webhook", "hook", target.origin, secret="s")
+        becomes("sent", event=rang(yard))
+        assert not faults and len(target.posts) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_slow_mail_server_gets_its_mail(alice: User, yard: Camera, settings: Any) -> None:
+    with MailServer(slow=0.2) as server, notifying():
+        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", server.port
+        settings.EMAIL_USE_TLS = settings.EMAIL_USE_SSL = False
+        channels.add(alice, "email", "mail", "alice@example.org")
+        becomes("sent", event=rang(yard))
+        (mail,) = server.wait(1)
+        assert "Yard: somebody rings" in mail["Subject"]
+
+
+@pytest.mark.django_db
+def test_old_messages_are_removed_and_open_ones_stay(waiting: Delivery, settings: Any, tmp_path: Path) -> None:
+    settings.RUN_DIR = tmp_path
+    Delivery.objects.update(made_at=timezone.now() - timedelta(days=31))
+    Announcement.objects.update(made_at=timezone.now() - timedelta(days=31))
+    keeping.tidy()
+    assert Delivery.objects.exists()
+    Delivery.objects.update(state="sent")
+    keeping.tidy()
+    assert not Delivery.objects.exists() and not Announcement.objects.exists()

@@ -21,8 +21,6 @@ LONGEST = 1000
 CLOSED = frozenset(
     {"file", "vapid", "dbus", "glib", "gio", "gnome", "kde", "qt", "macosx", "windows", "syslog", "blink1"}
 )
-# Of this process's variables: how one gets out of the network, and whose certificates are trusted.
-PASSED = frozenset({"http_proxy", "https_proxy", "no_proxy", "ssl_cert_file", "requests_ca_bundle", "tmpdir"})
 # Parameters by which a plugin is told to read a file here.
 FILES = frozenset({"template", "keyfile", "subfile", "pgpkey", "pgp", "config", "include", "cert", "key_file"})
 
@@ -80,11 +78,10 @@ def _told(words: str, url: str) -> str:
 
 def _run(asked: dict[str, object], seconds: float) -> dict[str, object] | None:
     """The child's answer; None when it gave none in time."""
-    kept = {name: value for name, value in os.environ.items() if name.lower() in PASSED}
     child = subprocess.Popen(  # noqa: S603 (our own interpreter and file)
         [sys.executable, "-I", str(Path(apprise_child.__file__))],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-        env=kept | {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": "/nonexistent"}, start_new_session=True,
+        env={"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": "/nonexistent"}, start_new_session=True,
     )  # fmt: skip
     try:
         out, _ = child.communicate(json.dumps(asked | {"parent": os.getpid()}).encode(), timeout=seconds)
