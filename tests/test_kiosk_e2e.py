@@ -76,6 +76,20 @@ def test_in_german_and_by_keyboard(house: RealHouse, browser: Browser, alice: Pa
     context.close()
 
 
+def test_another_button_at_the_same_door(house: RealHouse, browser: Browser, alice: Page) -> None:
+    first, second = new_screen(browser, house), new_screen(browser, house)
+    here, beside = first.new_page(), second.new_page()
+    let_in(alice, here, "Attic")
+    let_in(alice, beside, "Attic", name="Beside it")
+    beside.locator("#kiosk-ring").tap()
+    expect(words(here)).to_have_text("They know you are here.", timeout=20_000)
+    answer(alice, "attic", "Coming!")
+    for screen in (here, beside):
+        expect(words(screen)).to_have_text("Coming!", timeout=20_000)
+    first.close()
+    second.close()
+
+
 def test_sent_away_it_shows_a_code(house: RealHouse, browser: Browser, alice: Page) -> None:
     context = new_screen(browser, house)
     screen = context.new_page()

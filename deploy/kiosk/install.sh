@@ -3,13 +3,13 @@
 #   sudo deploy/kiosk/install.sh https://home.local:8000/kiosk/ [ca.crt]
 # ca.crt: the house's authority, from http://home.local:8000/tls/ca.crt, where it runs with TLS=local.
 set -eu
-url=${1:?"usage: sudo $0 https://HOUSE:PORT/kiosk/ [ca.crt]"}
+url=${1:-}
 ca=${2:-}
 here=$(dirname "$(readlink -f "$0")")
 home=/var/lib/fairwatch-kiosk
 case "$url" in
   http://*/kiosk/ | https://*/kiosk/) ;;
-  *) echo "$url does not look like https://HOUSE:PORT/kiosk/" >&2; exit 2 ;;
+  *) echo "usage: sudo $0 https://HOUSE:PORT/kiosk/ [ca.crt]" >&2; exit 2 ;;
 esac
 [ "$(id -u)" = 0 ] || { echo "run this with sudo" >&2; exit 2; }
 

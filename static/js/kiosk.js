@@ -17,6 +17,7 @@ const APART = 1_500;
 const ANSWER_SHOWN = 45;
 const ANSWER_OLD = 120;
 const STILL_HERE = 90;
+const JUST_NOW = 20;
 
 let state = JSON.parse(document.querySelector("#kiosk-state").textContent);
 const clock = new HouseClock();
@@ -95,7 +96,11 @@ function look() {
 
 function heed(rings) {
   for (const ring of rings) {
-    if (ring.camera !== state.camera || !ring.answers?.length) continue;
+    if (ring.camera !== state.camera) continue;
+    if (!ring.answers?.length) {
+      told(ring);
+      continue;
+    }
     const said = ring.answers.findLastIndex((one) => one.text);
     const number = said >= 0 ? said : ring.answers.length - 1;
     const key = `${ring.id}:${number}`;
@@ -104,6 +109,15 @@ function heed(rings) {
     shown.add(key);
     tell(answer, key);
   }
+}
+
+/** Somebody rings here: by this screen's button or by another one beside it. The house knows, or it would not say so. */
+function told(ring) {
+  const key = `${ring.id}:${ring.last_at}`;
+  if (shown.has(key) || clock.now() - Date.parse(ring.last_at) / 1000 > JUST_NOW) return;
+  shown.add(key);
+  happened = performance.now();
+  if (!screen.speaking) screen.say(screen.words("known"), { seconds: 30 });
 }
 
 function tell(answer, key) {
@@ -193,6 +207,8 @@ for (const kind of ["contextmenu", "dragstart", "selectstart"]) {
   document.addEventListener(kind, (event) => event.preventDefault());
 }
 addEventListener("online", () => presses.hurry());
+// A worker that a page for people has left here would put its own page in place of this one while the house is away.
+navigator.serviceWorker?.getRegistrations().then((all) => all.forEach((one) => one.unregister())).catch(() => {});
 setInterval(look, 2_000);
 take(state);
 line.connect();
