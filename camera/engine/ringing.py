@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db import DatabaseError
 
-from camera.engine import ring_rows
+from camera.engine import ring_rows, rows
 from camera.engine.forwarding import Reply, refusal
 from camera.engine.ring_rows import Press, RingError, Rung
 from camera.engine.rows import Rows
@@ -28,13 +28,13 @@ class Ringing:
 
     def __init__(
         self,
-        rows: Rows,
+        rows_thread: Rows,
         later: Callable[[Callable[[], None]], None],
         happened: Callable[[int | None, int], None],
     ) -> None:
-        self._rows, self._later, self._happened = rows, later, happened
+        self._rows, self._later, self._happened = rows_thread, later, happened
         self._waiting = 0
-        rows.also([self._step])
+        rows_thread.also([self._step])
 
     def ask(self, name: str, body: dict[str, Any], deadline: float, reply: Reply) -> None:
         """The command `ring` or `tell`; `deadline` in seconds since the epoch."""
@@ -142,7 +142,8 @@ class _Pressed:
         except RingError as error:
             self._ringing.refused(error, self._reply)
         except DatabaseError:
-            if time.time() > self._deadline:
+            # The next try may take as long again, and others go before it.
+            if time.time() + 2 * (rows.BUSY_SECONDS + rows.RETRY_AFTER) > self._deadline:
                 self._ringing.put_off(self._reply)
                 self._reply = _nobody
             raise
