@@ -14,7 +14,8 @@ import pytest
 from django.conf import settings
 
 from camera.models import Camera
-from main.notify.mqtt.service import Service, how_it_stands, run
+from main.notify.mqtt.service import Service, run
+from main.notify.mqtt.standing import how_it_stands
 from surveillance.broker import Broker
 from tests.house import free_port, wait_for
 from tests.mqtt_kit import (

@@ -19,6 +19,7 @@ from main.attention import Badge, badge
 from main.door_words import replies
 from main.footage_facts import disk_days, in_days
 from main.models import SiteSettings
+from main.notify.mqtt.standing import Standing, how_it_stands
 
 Rooms = tuple[tuple[str, str, tuple[str, ...]], ...]
 EVERYBODY = (Role.OWNER, Role.MEMBER, Role.GUEST)
@@ -190,6 +191,13 @@ class House:
     def _links(self, rooms: Rooms) -> list[Link]:
         room = WITHIN.get(self.here, self.here)
         return [Link(reverse(name), label, name == room) for name, label, roles in rooms if self._role in roles]
+
+    @cached_property
+    def broker(self) -> Standing | None:
+        """How the house stands on its MQTT broker, for owners; None where it has none."""
+        if settings.MQTT_URL is None or self._role != Role.OWNER:
+            return None
+        return how_it_stands() or Standing(words="The process that tells the broker is not running.")
 
     @property
     def tls_banner(self) -> bool:

@@ -5,7 +5,7 @@ import random
 import ssl
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
@@ -16,6 +16,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from main.notify.mqtt import faults
 from main.notify.mqtt.board import MOST_SENT, Board
+from main.notify.mqtt.standing import Standing
 from main.notify.mqtt.topics import OFFLINE, Names, State
 from surveillance.broker import Broker
 
@@ -43,15 +44,6 @@ class Backoff:
         wait = min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** min(self.step, 10))
         self.step += 1
         return wait * random.uniform(0.7, 1.0)  # noqa: S311 (spread, not secrecy)
-
-
-@dataclass(slots=True)
-class Standing:
-    """Whether the house is on the broker, and in words why not. `since`: seconds since the epoch."""
-
-    up: bool = False
-    words: str = "Not connected yet."
-    since: float = field(default_factory=time.time)
 
 
 class Line:

@@ -1,6 +1,5 @@
 """The house on a broker, run in a thread of the notifier. Nothing here is ever waited for by anybody else."""
 
-import json
 import logging
 import threading
 import time
@@ -17,11 +16,12 @@ from main.models import SiteSettings
 from main.notify.mqtt.board import Board
 from main.notify.mqtt.discovery import Subject, Teller
 from main.notify.mqtt.happening import Happening, Rows, read_rows
-from main.notify.mqtt.line import Line, Standing
+from main.notify.mqtt.line import Line
 from main.notify.mqtt.media import Media
 from main.notify.mqtt.orders import Orders
 from main.notify.mqtt.pictures import Stills
 from main.notify.mqtt.showing import Showing
+from main.notify.mqtt.standing import Notice
 from main.notify.mqtt.topics import OFF, ON, ONLINE, Names, State
 from surveillance.broker import Broker
 
@@ -32,8 +32,7 @@ logger = logging.getLogger(__name__)
 LOOK_EVERY, LOOK_ANYWAY = 2.0, 10.0
 # How long a turn waits for something to happen, in milliseconds.
 TURN = 250
-# Where the house is on the broker is told to pages by this file.
-STANDING, ALARMS = "mqtt.json", "mqtt-alarms.json"
+ALARMS = "mqtt-alarms.json"
 
 
 def run(stop: threading.Event) -> None:
@@ -54,7 +53,7 @@ class Service:
 
     def __init__(self, broker: Broker, folder: Path) -> None:
         self._names = Names(broker.prefix, broker.discovery)
-        self._broker, self._folder = broker, folder
+        self._broker, self._notice = broker, Notice(folder)
         self._media = Media(bus.endpoints(settings.RUN_DIR, settings.ENGINE_NAME).media_out)
         self._orders = Orders(self._names, folder / ALARMS, self._look_soon)
         self._board = Board()
@@ -64,7 +63,6 @@ class Service:
         self._configs: dict[Subject, dict[str, bytes]] = {}
         self._when_new = WhenNew(self._look, LOOK_ANYWAY)
         self._due, self._has_looked = 0.0, False
-        self._standing: Standing | None = None
         self._orders.start()
 
     def _told_by(self, url: str) -> Teller:
@@ -91,7 +89,7 @@ class Service:
             # Not before: what is not wanted is taken away from the broker.
             self._board.want(self._wanted())
             self._line.turn()
-        self._tell_standing()
+        self._notice.tell(self._line.standing)
 
     def _wait(self) -> None:
         poller = zmq.Poller()
@@ -146,30 +144,9 @@ class Service:
             State.RECORD: camera.pk in self._rows.asked,
         }
 
-    def _tell_standing(self) -> None:
-        standing = self._line.standing
-        if standing is self._standing:
-            return
-        self._standing = standing
-        try:
-            partial = self._folder / f"{STANDING}.part"
-            partial.write_text(json.dumps({"up": standing.up, "words": standing.words, "since": standing.since}))
-            partial.replace(self._folder / STANDING)
-        except OSError as error:
-            logger.warning("MQTT: how it stands cannot be noted: %s", error)
-
     def close(self) -> None:
         self._line.close()
         self._showing.show([], time.monotonic())
         self._orders.close()
         self._media.close()
-        (self._folder / STANDING).unlink(missing_ok=True)
-
-
-def how_it_stands() -> Standing | None:
-    """For pages: whether the house is on the broker; None where it has none, or the notifier is not running."""
-    try:
-        told = json.loads((Path(settings.RUN_DIR) / STANDING).read_text())
-        return Standing(bool(told["up"]), str(told["words"])[:300], float(told["since"]))
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+        self._notice.remove()
