@@ -11,11 +11,11 @@ from django.utils import timezone
 
 from accounts.models import User
 from camera.models import Camera, Grant
-from main.notify import channels, claims, expanding, keeping, keys, service
+from main.notify import channels, claims, expanding, keeping, keys, messages, service
 from main.notify.claims import Claim
 from main.notify.jobs import Outcome, Result, again
 from main.notify.making import NOT_ALLOWED, SWITCHED_OFF, job_of
-from main.notify_models import Announcement, Channel, Delivery, Topic
+from main.notify_models import Announcement, Channel, Delivery, NotifyChoice, Rule, Topic
 from tests.notify_kit import becomes, notifying, rang, subscribed, told
 from tests.peers.mail_server import MailServer
 from tests.peers.push_service import Browser, PushService
@@ -198,6 +198,7 @@ def test_a_target_that_hangs_delays_no_other(hooks: tuple[PushService, PushServi
         hanging.__exit__(None, None, None)
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_a_target_that_was_down_gets_everything_once(
     alice: User, yard: Camera, monkeypatch: pytest.MonkeyPatch
@@ -236,6 +237,7 @@ def test_a_trial_goes_out_and_another_only_after_it(alice: User) -> None:
         assert channels.try_out(channel)
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_what_happened_while_no_notifier_ran_is_told_by_the_next(alice: User, yard: Camera) -> None:
     with PushService(lambda post: 200) as target:
@@ -270,6 +272,7 @@ def test_a_database_that_is_busy_holds_messages_up_and_loses_none(
         assert not faults and len(target.posts) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_a_slow_mail_server_gets_its_mail(alice: User, yard: Camera, settings: Any) -> None:
     with MailServer(slow=0.2) as server, notifying():
@@ -291,3 +294,38 @@ def test_old_messages_are_removed_and_open_ones_stay(waiting: Delivery, settings
     Delivery.objects.update(state="sent")
     keeping.tidy()
     assert not Delivery.objects.exists() and not Announcement.objects.exists()
+
+
+@pytest.mark.django_db
+def test_a_clock_that_was_set_back_holds_nothing_up(waiting: Delivery) -> None:
+    later = timezone.now() + timedelta(hours=1)
+    Delivery.objects.update(made_at=later, due_at=later)
+    assert claimed().deliveries == [waiting]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_cannot_be_worded_does_not_keep_the_rest(
+    alice: User, yard: Camera, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with PushService(lambda post: 200) as target:
+        channels.add(alice, "webhook", "hook", target.origin, secret="s")
+        odd = rang(yard)
+        with monkeypatch.context() as patched, notifying():
+            patched.setattr(messages, "facts", lambda told: 1 / 0)
+            becomes("failed", event=odd)
+        with notifying():
+            becomes("sent", event=rang(yard))
+
+
+@pytest.mark.django_db
+def test_a_rule_that_is_no_rule_spoils_only_its_own(
+    alice: User, bob: User, yard: Camera, bob_watches: Grant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(expanding, "PATIENCE", dict.fromkeys(Topic, -1.0))
+    for user in (alice, bob):
+        channels.add(user, "email", "mail", f"{user.username}@example.org")
+    NotifyChoice.objects.create(user=alice, own_rules=True)
+    Rule.objects.create(user=alice, topics=["ring"], days=7)
+    rang(yard)
+    expanding.expand()
+    assert list(Delivery.objects.values_list("channel__user__username", flat=True)) == ["bob"]

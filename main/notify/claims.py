@@ -20,6 +20,8 @@ from main.notify_models import Channel, Delivery, NotifyChoice, Topic
 
 State = Delivery.State
 AT_ONCE = 500
+# Of the clock; smaller ones are put right by waiting.
+STEP = timedelta(minutes=1)
 # Longer than any sending may take.
 LEASE = timedelta(seconds=120)
 # Seconds until the next try after the first, second … failure; then always the last.
@@ -70,7 +72,9 @@ def next_due(busy: Iterable[int]) -> datetime | None:
 def claim_due(busy: Iterable[int], token: str, most: int) -> list[Claim]:
     """Claim one message for each channel that is not `busy` and has any due, for `most` channels, oldest first."""
     now = timezone.now()
-    free = Q(state=State.WAITING, due_at__lte=now) | Q(state=State.SENDING, claimed_until__lte=now)
+    # Made in the future: the clock was set back, and their times are worth nothing.
+    ripe = Q(due_at__lte=now) | Q(made_at__gt=now + STEP)
+    free = (Q(state=State.WAITING) & ripe) | Q(state=State.SENDING, claimed_until__lte=now)
     due = _open().filter(free).exclude(channel__in=list(busy))
     found: dict[int, list[Delivery]] = {}
     for one in due.select_related("channel__user", "event__camera", "announcement").order_by("due_at", "pk")[:AT_ONCE]:

@@ -1,5 +1,6 @@
 """Announcements into deliveries: who is told, on which ways, and when at the earliest."""
 
+import logging
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -14,7 +15,8 @@ from camera.models import Event, Right
 from main.notify.rules import first_rule, quiet_until, wants
 from main.notify_models import Announcement, Channel, Delivery, NotifyChoice, Rule, Topic
 
-AT_ONCE = 100
+logger = logging.getLogger(__name__)
+AT_ONCE = 500
 PICTURE_KINDS = frozenset({Topic.PERSON, Topic.VEHICLE, Topic.ANIMAL, Topic.MOTION})
 # Those that are told alone and at once.
 URGENT = frozenset({Topic.RING, Topic.SPILL})
@@ -112,10 +114,20 @@ def _expand(one: Announcement, people: Iterable[_Person], now: datetime) -> None
         return
     made = []
     for person in people:
-        ways = _ways(person, one)
-        if ways and may_know(rights(person.user, one.event), one.topic):
-            made += [_delivery(one, channel, way, person.choice, now) for channel, way in ways]
+        try:
+            made += _for(person, one, now)
+        except (TypeError, ValueError, AttributeError):
+            # Somebody has put into a row by hand what is no rule; the others are told all the same.
+            logger.exception("the rules of person %d cannot be read", person.user.pk)
     Delivery.objects.bulk_create(made, ignore_conflicts=True)
+
+
+def _for(person: _Person, one: Announcement, now: datetime) -> list[Delivery]:
+    """What one person is to get of it; nothing where they may not know."""
+    ways = _ways(person, one)
+    if not ways or not may_know(rights(person.user, one.event), one.topic):
+        return []
+    return [_delivery(one, channel, way, person.choice, now) for channel, way in ways]
 
 
 def _ways(person: _Person, one: Announcement) -> list[tuple[Channel, _Way]]:

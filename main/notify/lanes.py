@@ -3,6 +3,7 @@
 import logging
 import queue
 import threading
+import traceback
 from collections.abc import Callable
 from importlib import import_module
 
@@ -57,9 +58,11 @@ class Lanes:
             threading.Thread(target=small, args=(job.house.run_dir, job.picture), daemon=True).start()
         try:
             outcome: Outcome = import_module(SENDERS[job.kind]).send(job)
-        except Exception:
-            # Whatever a library does with what a target answers, the message is tried again and the others go on.
-            logger.exception("message %d could not be sent", job.delivery)
+        except Exception as error:
+            # Whatever a library does with what a target answers, the message is tried again and the others go on. Its
+            # own words may repeat the address, which is secret.
+            where = "".join(traceback.format_tb(error.__traceback__))
+            logger.error("message %d could not be sent: %s\n%s", job.delivery, type(error).__name__, where)
             outcome = again("it could not be sent; the log of the house says why")
         self._back.put((job, outcome))
         self._wake()

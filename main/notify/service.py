@@ -22,6 +22,7 @@ from main.models import SiteSettings
 from main.notify import claims, keeping, keys
 from main.notify.claims import Claim
 from main.notify.expanding import expand
+from main.notify.jobs import Job, Outcome, Result
 from main.notify.lanes import Lanes
 from main.notify.making import job_of
 from main.notify.pulse import Pulse, endpoint
@@ -129,10 +130,21 @@ class Notifier:
         if self._lanes.room <= 0:
             return
         for claim in claims.claim_due(self._lanes.busy, self._token, self._lanes.room):
-            job = job_of(claim)
+            job = self._job(claim)
             if job is not None:
                 self._claims[job.delivery] = claim
                 self._lanes.send(job)
+
+    def _job(self, claim: Claim) -> Job | None:
+        try:
+            return job_of(claim)
+        except DatabaseError:
+            raise
+        except Exception:
+            # Whatever stands in a row, it must not end the notifier again and again: this message is given up.
+            logger.exception("message %d cannot be worded", claim.deliveries[0].pk)
+            claims.finish(claim, Outcome(Result.REFUSED, "it cannot be worded; the log of the house says why"))
+            return None
 
     def _due_in(self, seconds: float | None) -> None:
         if seconds is not None:

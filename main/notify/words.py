@@ -92,13 +92,15 @@ class DeliverySeen:
 
 def deliveries_of(user: User) -> list[DeliverySeen]:
     """The newest messages to that person."""
-    rows = Delivery.objects.filter(channel__user=user).select_related("channel", "event__camera")[:ON_PAGE]
-    return [_delivery(row) for row in rows]
+    rows = Delivery.objects.filter(channel__user=user).select_related("channel", "event")[:ON_PAGE]
+    # The names of those that they may see now, whatever they were told then.
+    cameras = dict(Camera.objects.allowed(actor_of(user), Right.WATCH).values_list("pk", "name"))
+    return [_delivery(row, cameras) for row in rows]
 
 
-def _delivery(row: Delivery) -> DeliverySeen:
+def _delivery(row: Delivery, cameras: dict[int, str]) -> DeliverySeen:
     what = str(Topic(row.topic).label) if row.topic in Topic.values else "a trial message"
-    camera = (row.event.camera.name if row.event.camera else row.event.camera_name) if row.event else ""
+    camera = cameras.get(row.event.camera_id or 0, "") if row.event else ""
     state = str(row.get_state_display())
     if row.state == Delivery.State.WAITING and row.tries:
         state = "is tried again"
