@@ -21,6 +21,7 @@ from camera.video.integrity import sha256_of
 from tests.engine_house import plays
 from tests.house import BASE, RealHouse, wait_for
 from tests.peers import clips
+from tests.peers.onvif_camera import OnvifCamera
 
 pytestmark = pytest.mark.processes
 KEY = re.compile(r"fwc_[\w-]{43}")
@@ -190,3 +191,21 @@ def test_a_camera_that_is_away_rings_without_a_picture(house: DoorHouse) -> None
     row = house.ring_row(lambda row: row["ended_at"], "its end", 60)
     assert (len(house.rings()), row["image"], row["recording_id"]) == (2, "", None)
     assert not house.rows("camera_recording")
+
+
+def test_a_camera_s_own_button_rings(house: DoorHouse) -> None:
+    with OnvifCamera(host="127.0.0.2") as camera:
+        camera.topics.append("tns1:RuleEngine/MyRuleDetector/Visitor")
+        house.arrange(("adduser", "alice", "--role", "owner"), ADDUSER_PASSWORD="correct horse battery")
+        house.start()
+        words = ["--username", camera.username, "--password", camera.password, "--record", "off"]
+        assert house.manage("addcamera", "Door", camera.address, *words) == "door"
+        wait_for(lambda: "doorbell" in json.loads(house.rows("camera_camera")[0]["abilities"]), 40, "what it can do")
+        wait_for(lambda: camera.subscriptions, 40, "its ear")
+        began = time.time()
+        for on in (True, False):
+            camera.tell(on, "RuleEngine/MyRuleDetector/Visitor", "State")
+        row = house.ring_row(lambda row: True, "the ring", 20)
+        assert abs(at(row["started_at"]) - began) < 5
+        (press,) = house.rows("camera_ringpress")
+        assert (press["way"], press["event_id"], len(house.rings())) == ("camera", row["id"], 1)

@@ -91,18 +91,23 @@ class Rings:
     def __init__(self, clock: Callable[[], float] = time.monotonic, wall: Callable[[], float] = time.time) -> None:
         self._clock, self._wall = clock, wall
         self._rings: dict[int, Ring] = {}
+        self._has_begun = False
         # What was told here: sent once more after its row was deleted, it must not ring again.
         self._made: Memory[tuple[int, str], int] = Memory()
 
     def begin(self) -> None:
-        """Take up the rings that the engine before this one left going on."""
+        """Take up the rings that the engine before this one left going on. Once."""
+        if self._has_begun:
+            return
         mine = Event.objects.filter(
             kind=Event.Kind.RING, ended_at=None, writer="", camera__engine__in=("", settings.ENGINE_NAME)
         )
         for event in mine.order_by("pk"):
             press = event.presses.order_by("-at").first()
             since = self._wall() - press.at.timestamp() if press is not None else TOGETHER
-            self._rings[event.pk] = self._going_on(event, self._clock() - min(max(since, 0.0), TOGETHER))
+            since = min(max(since, 0.0), TOGETHER)
+            self._rings.setdefault(event.pk, self._going_on(event, self._clock() - since))
+        self._has_begun = True
 
     def of(self, camera: int, post_roll: float) -> Ring | None:
         """The newest ring of that camera for which it is to be recorded now."""
@@ -180,6 +185,7 @@ class Rings:
 
     def step(self) -> list[Rung]:
         """End the rings whose last press is long ago; those that ended. Raises what the database raises."""
+        self.begin()
         ended = []
         now = self._clock()
         for ring in list(self._rings.values()):
