@@ -167,6 +167,10 @@ FITS = """async (state) => {
       }
       found.least = Math.min(found.least, size());
     }
+    screen.take({ ...state, language, texts: [{ lang: language, text: "Please ring. ".repeat(23) }] });
+    screen.quiet();
+    const notice = document.querySelector("#kiosk-text");
+    if (notice.scrollHeight > notice.clientHeight + 1) found.cut.push([language, "the notice"]);
     const word = document.querySelector("#kiosk-ring-word");
     if (word.scrollWidth > word.parentElement.clientWidth) found.wide.push(word.textContent);
   }

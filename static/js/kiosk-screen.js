@@ -3,6 +3,7 @@
 import { spoken, words } from "./kiosk-words.js";
 
 const SIZES = 6;
+const NOTICE_SIZES = 4;
 const TURN = 8_000;
 const SHIFT = 60_000;
 // Around a small circle, so that no edge stands in one place.
@@ -90,25 +91,29 @@ export class Screen {
 
   /** As large as it fits: which size that is depends on the words, the letters and the screen. */
   #fit() {
-    const { say, words: place } = this.#parts;
-    for (let size = 0; size < SIZES; size++) {
-      say.dataset.size = size;
-      if (place.scrollHeight <= place.clientHeight + 1) break;
+    const { say, words: place, idle, text } = this.#parts;
+    const [around, inside, sizes] = say.hidden ? [idle, text, NOTICE_SIZES] : [say, place, SIZES];
+    for (let size = 0; size < sizes; size++) {
+      around.dataset.size = size;
+      if (inside.scrollHeight <= inside.clientHeight + 1) break;
     }
   }
 
   quiet() {
+    if (this.#parts.say.hidden) return;
     this.#parts.say.hidden = true;
     this.#parts.idle.hidden = false;
+    this.#fit();
   }
 
   /** What is wrong with the line, if anything; empty for nothing. */
   line(text) {
+    if (this.#parts.line.textContent === text) return;
     put(this.#parts.line, text);
     this.#parts.line.hidden = !text;
     // Who watches is not known then; what is not known is not told.
     this.#parts.watched.hidden = Boolean(text);
-    if (!this.#parts.say.hidden) this.#fit();
+    this.#fit();
   }
 
   #notices() {
@@ -124,6 +129,7 @@ export class Screen {
     const shown = texts.length ? texts[this.#turn % texts.length] : null;
     text.lang = shown?.lang || language;
     put(text, shown?.text ?? "");
+    this.#fit();
   }
 
   shift() {
