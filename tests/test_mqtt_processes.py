@@ -3,6 +3,7 @@
 import os
 import signal
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,6 +12,8 @@ from urllib.parse import quote
 
 import pytest
 
+from camera import bus
+from camera.commands import ask_engine
 from surveillance.broker import read_broker
 from tests.house import wait_for
 from tests.mqtt_kit import (
@@ -100,6 +103,13 @@ def test_home_assistant_sees_moves_and_records_and_a_killed_house_is_missed(
     ha.waits("fairwatch/yard/recording", "OFF", 40)
     told = [what for what, _ in audit(house)]
     assert told.count("asked for a recording of camera yard") == 2
+
+    pressed = time.monotonic()
+    ends = bus.endpoints(house.folder / "run")
+    answer, _ = ask_engine(ends.commands, "ring", {"slug": "yard", "way": "person"}, seconds=10)
+    assert answer["ok"] is True
+    ha.waits("fairwatch/yard/ring", "ON")
+    print(f"told {time.monotonic() - pressed:.3f} s after the press")
 
     # Killed without a word: the broker says it for the house; the next notifier is back by itself.
     (pid,) = house.pids("notifier")
