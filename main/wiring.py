@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
+from allauth.account.signals import password_changed
 from django.conf import settings
 
 from accounts import ports as accounts_ports
@@ -11,7 +12,7 @@ from camera import ports
 from camera.access import Actor
 from camera.models import Camera, Right
 from main.models import AuditEntry, SiteSettings, ViewingSession
-from main.notify import outbox
+from main.notify import channels, outbox
 from main.notify.mqtt.topics import USER as MQTT_USER
 from main.references import references
 
@@ -76,5 +77,6 @@ def connect() -> None:
     ports.may_record = may_record
     ports.references = references
     ports.on_event = outbox.announce
+    password_changed.connect(channels.keep_after_password, dispatch_uid="keep_after_password")
     ports.on_change = accounts_ports.on_change = write_audit
     accounts_ports.signups_open = lambda: SiteSettings.load().signups_open

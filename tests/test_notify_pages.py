@@ -10,12 +10,14 @@ import pytest
 from django.conf import settings
 from django.test import Client
 
+from accounts.logins import is_open
 from accounts.models import User
 from camera.models import Camera, Grant, Right
 from camera.vault import unseal
 from main.models import AuditEntry, LogLine
 from main.notify import channels, pictures, words
 from main.notify_models import Channel, Delivery, NotifyChoice, Rule
+from tests.conftest import PASSWORD
 from tests.live_house import DOT
 from tests.notify_kit import rang
 from tests.peers.push_service import Browser
@@ -234,3 +236,28 @@ def test_what_is_no_picture_makes_no_small_one(tmp_path: Path) -> None:
     odd = tmp_path / "odd.jpg"
     odd.write_bytes(b"\xff\xd8\xff" + b"x" * 5000)
     assert pictures.small(tmp_path, odd) is None and not pictures.kept(tmp_path, odd).exists()
+
+
+def test_a_browser_stays_when_the_password_is_changed_in_it(bob: User, client_of: ClientOf) -> None:
+    here, there = client_of(bob), client_of(bob)
+    for name, client in (("here", here), ("there", there)):
+        reply = subscribe(client, {"subscription": Browser(f"http://127.0.0.1:9/{name}").subscription, "name": name})
+        assert reply.status_code == 201
+    new = "another battery staple"
+    changed = here.post("/accounts/password/change/", {"oldpassword": PASSWORD, "password1": new, "password2": new})
+    assert changed.status_code == 302
+    bob.refresh_from_db()
+    assert [(one.name, is_open(bob, one.login)) for one in Channel.objects.order_by("name")] == [
+        ("here", True), ("there", False),
+    ]  # fmt: skip
+    assert here.get(PUSH + "key/").json()["told"] is True
+
+
+def test_a_browser_that_is_logged_out_is_not_switched_on_from_elsewhere(bob: User, client_of: ClientOf) -> None:
+    there = client_of(bob)
+    subscribe(there, {"subscription": Browser("http://127.0.0.1:9/x").subscription})
+    there.logout()
+    Channel.objects.update(enabled=False)
+    channel = Channel.objects.get()
+    page = client_of(bob).post(f"/notifications/ways/{channel.pk}/", {"act": "on"}, follow=True).content.decode()
+    assert "the log-in there has ended" in page and not Channel.objects.get().enabled

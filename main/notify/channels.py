@@ -5,10 +5,13 @@ import secrets
 from datetime import timedelta
 from urllib.parse import urlsplit
 
+from django.conf import settings
 from django.db import transaction
+from django.http import HttpRequest
 from django.utils import timezone
 
 from accounts.digests import digest
+from accounts.logins import name_of
 from accounts.models import User
 from accounts.paired import ALPHABET
 from camera.vault import seal, unseal
@@ -116,3 +119,11 @@ def renew_secret(channel: Channel) -> str:
     secret = new_secret()
     Channel.objects.filter(pk=channel.pk).update(sealed_secret=seal(secret))
     return secret
+
+
+def keep_after_password(request: HttpRequest, user: User, **kwargs: object) -> None:
+    """Receiver of password_changed: the log-in in which it was changed goes on under another key, and so does its
+    browser. All others have ended, and theirs with them."""
+    before, now = request.COOKIES.get(settings.SESSION_COOKIE_NAME), request.session.session_key
+    if before and now:
+        Channel.objects.filter(user=user, kind=Kind.WEBPUSH, login=name_of(before)).update(login=name_of(now))

@@ -11,6 +11,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from accounts.logins import is_open
 from accounts.models import User
 from camera import ports
 from main.notify import channels, words
@@ -120,6 +121,8 @@ def _act(found: Channel, act: str, code: str) -> tuple[bool, str]:
     if act == "test":
         sent = channels.try_out(found)
         return sent, "A trial message is on its way." if sent else "There is one on its way; wait a minute."
+    if act == "on" and found.kind == Channel.Kind.WEBPUSH and not is_open(found.user, found.login):
+        return False, "Switch it on on that device itself: the log-in there has ended."
     if act in ("on", "off") and not (act == "on" and channels.is_unconfirmed(found)):
         Channel.objects.filter(pk=found.pk).update(enabled=act == "on", error="")
         return True, f"«{found.name}» is switched {act}."
