@@ -23,6 +23,8 @@ LONGEST = 600.0
 OLDEST = 7 * 86400.0
 # A camera that says twice within so long that somebody rings means one press. Seconds.
 BOUNCE = 1.0
+# Web needs a moment to find an engine that was started again. Seconds.
+_TELL_AGAIN = 3.0
 # Longer than any post-roll.
 _REMEMBERED = 3600.0
 _MOST_ID = 100
@@ -74,8 +76,15 @@ def read(body: dict[str, Any], now: float) -> Press:
     """The command's body, pressed `now` where it says no time, or one to come. Raises RingError."""
     camera: Any = body.get("camera", body.get("slug"))
     way, sender_id, at = body.get("way"), body.get("id") or "", body.get("at")
-    good = (type(camera) is int or isinstance(camera, str)) and way in _WAYS
-    if not good or not isinstance(sender_id, str) or len(sender_id) > _MOST_ID or not sender_id.isprintable():
+    is_slug = isinstance(camera, str) and camera.isascii() and camera.isprintable()
+    is_pk = type(camera) is int and 0 < camera < 2**63
+    if (
+        not (is_slug or is_pk)
+        or way not in _WAYS
+        or not isinstance(sender_id, str)
+        or len(sender_id) > _MOST_ID
+        or not sender_id.isprintable()
+    ):
         raise RingError("bad_request", "The ring cannot be read.")
     if at is None:
         return Press(camera, str(way), now, sender_id)
@@ -92,22 +101,27 @@ class Rings:
         self._clock, self._wall = clock, wall
         self._rings: dict[int, Ring] = {}
         self._has_begun = False
+        # Those that were taken up: the engine before this one may have ended before it told of them.
+        self._untold: list[Ring] = []
+        self._tell_until = 0.0
         # What was told here: sent once more after its row was deleted, it must not ring again.
         self._made: Memory[tuple[int, str], int] = Memory()
 
     def begin(self) -> None:
-        """Take up the rings that the engine before this one left going on. Once."""
+        """Take up the rings that the engine before this one left going on. Once; `step` tells of them."""
         if self._has_begun:
             return
         mine = Event.objects.filter(
             kind=Event.Kind.RING, ended_at=None, writer="", camera__engine__in=("", settings.ENGINE_NAME)
         )
-        for event in mine.order_by("pk"):
+        for event in mine.exclude(pk__in=list(self._rings)).order_by("pk"):
             press = event.presses.order_by("-at").first()
             since = self._wall() - press.at.timestamp() if press is not None else TOGETHER
             since = min(max(since, 0.0), TOGETHER)
-            self._rings.setdefault(event.pk, self._going_on(event, self._clock() - since))
+            self._rings[event.pk] = self._going_on(event, self._clock() - since)
+            self._untold.append(self._rings[event.pk])
         self._has_begun = True
+        self._tell_until = self._clock() + _TELL_AGAIN
 
     def of(self, camera: int, post_roll: float) -> Ring | None:
         """The newest ring of that camera for which it is to be recorded now."""
@@ -184,10 +198,12 @@ class Rings:
         return Ring(event.pk, event.uid, event.camera_id or 0, event.started_at.timestamp(), last, has_picture)
 
     def step(self) -> list[Rung]:
-        """End the rings whose last press is long ago; those that ended. Raises what the database raises."""
+        """End the rings whose last press is long ago; those to be told of. Raises what the database raises."""
         self.begin()
-        ended = []
         now = self._clock()
+        ended = [Rung(ring.camera, ring.event) for ring in self._untold]
+        if now >= self._tell_until:
+            self._untold = []
         for ring in list(self._rings.values()):
             if not ring.is_over and now - ring.last >= TOGETHER:
                 if _end(ring.event):

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from django.db import DatabaseError
+from django.db import DatabaseError, InterfaceError, OperationalError
 
 from camera.engine import ring_rows, rows
 from camera.engine.forwarding import Reply, refusal
@@ -141,12 +141,15 @@ class _Pressed:
             rung = self._ringing.press(self._press)
         except RingError as error:
             self._ringing.refused(error, self._reply)
-        except DatabaseError:
+        except (OperationalError, InterfaceError):
             # The next try may take as long again, and others go before it.
             if time.time() + 2 * (rows.BUSY_SECONDS + rows.RETRY_AFTER) > self._deadline:
                 self._ringing.put_off(self._reply)
                 self._reply = _nobody
             raise
+        except DatabaseError as error:
+            logger.error("a ring was not taken: %s", error)
+            self._ringing.refused(RingError("busy", BUSY), self._reply)
         else:
             self._ringing.stored(rung, self._reply)
 

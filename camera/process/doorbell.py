@@ -88,9 +88,8 @@ class RingPictures:
                 self._changed.wait_for(self._is_due, self._pause())
             try:
                 self.step()
-            except Exception:  # the thread's top: whatever a hostile stream provokes costs one picture
-                logger.exception("the picture of a ring could not be made")
-                self._not_before = self._clock() + AGAIN
+            except Exception as error:  # the thread's top: whatever a hostile stream provokes costs one picture
+                self._complain(f"it could not be made ({type(error).__name__})")
 
     def _pause(self) -> float | None:
         """Seconds until it is to be looked at although nothing comes; None while nobody rings."""
@@ -122,17 +121,21 @@ class RingPictures:
                 name = event_picture(orders.slug, "ring", orders.rang_at, orders.ring)
                 put(inside(orders.media, name), jpeg)
         except (OSError, UnsafePathError, ValueError) as error:
-            why = words(error) if isinstance(error, OSError) else str(error)
-            if why != self._complaint:
-                logger.error("the picture of a ring cannot be kept: %s", why)
-            self._complaint, jpeg = why, b""
+            self._complain(words(error) if isinstance(error, OSError) else str(error))
+            return False
         if not jpeg:
-            self._not_before = self._clock() + AGAIN
+            self._complain("nothing comes of it")
             return False
         self._done, self._complaint = orders.ring, ""
         self._shown(newest, jpeg)
         self._tell(orders, name)
         return True
+
+    def _complain(self, why: str) -> None:
+        """Told once; tried again in a moment."""
+        if why != self._complaint:
+            logger.error("the picture of a ring cannot be kept: %s", why)
+        self._complaint, self._not_before = why, self._clock() + AGAIN
 
     def _tell(self, orders: Orders, name: str) -> None:
         path = inside(orders.media, name)
