@@ -203,3 +203,21 @@ def test_a_rule_that_is_no_rule_spoils_only_its_own(
     rang(yard)
     expanding.expand()
     assert list(Delivery.objects.values_list("channel__user__username", flat=True)) == ["bob"]
+
+
+@pytest.mark.django_db
+def test_pictures_are_for_those_who_may_look_back_and_want_them(
+    alice: User, bob: User, yard: Camera, bob_watches: Grant
+) -> None:
+    for user in (alice, bob):
+        channels.add(user, "email", "mail", f"{user.username}@example.org")
+    event = rang(yard, image="events/yard/2026-11-22/ring_20261122_000000_aaaaaaaa.jpg")
+    expanding.expand()
+    jobs = {claim.channel.user.username: job_of(claim) for claim in claims.claim_due([], "main-1", 9)}
+    assert {name: job and (job.message.picture_of, job.picture) for name, job in jobs.items()} == {
+        "alice": (event.pk, event.picture_path()),
+        "bob": (None, None),
+    }
+    claims.release("main")
+    Delivery.objects.update(pictures=False)
+    assert not any(job.picture for claim in claims.claim_due([], "main-2", 9) if (job := job_of(claim)))
