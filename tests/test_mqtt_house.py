@@ -203,3 +203,18 @@ def test_without_discovery_only_states_are_told_under_the_prefix(
         settled(house)
     assert ha.last("home/eyes/status") == b"offline" and ha.last("home/eyes/yard/online") == b"OFF"
     assert all(topic.startswith("home/eyes/") for topic in ha.kept())
+
+
+def test_a_command_that_the_broker_keeps_is_not_done(
+    mosquitto: Mosquitto, ha: Listener, voice: Voice, yard: Camera, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It would be done again at each start."""
+    caplog.set_level("INFO", "main.notify.mqtt")
+    ha.say("fairwatch/yard/record/set", "ON", retain=True)
+    with on_the_broker(mosquitto.broker) as house:
+        settled(house)
+        wait_for(lambda: "that the broker keeps is not done" in caplog.text, 15, "its word")
+        # What comes now is done; there is no engine here to do it.
+        ha.say("fairwatch/yard/record/set", "ON")
+        wait_for(lambda: "record of yard is not done: the engine is down" in caplog.text, 15, caplog.text)
+    assert caplog.text.count("the engine is down") == 1

@@ -38,6 +38,9 @@ class Board:
     def wants(self, topic: str) -> bool:
         return topic in self._wanted
 
+    def wanted(self, topic: str) -> bytes | None:
+        return self._wanted.get(topic)
+
     def want(self, wanted: Mapping[str, bytes]) -> None:
         """These topics, and no others of those that were wanted before."""
         for topic, payload in wanted.items():

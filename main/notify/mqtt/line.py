@@ -17,7 +17,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from main.notify.mqtt import faults
 from main.notify.mqtt.board import MOST_SENT, Board
 from main.notify.mqtt.standing import Standing
-from main.notify.mqtt.topics import OFFLINE, Names, State
+from main.notify.mqtt.topics import OFFLINE, ONLINE, Names, State
 from surveillance.broker import Broker
 
 logger = logging.getLogger(__name__)
@@ -164,7 +164,7 @@ class Line:
     def _told(self, client: Client, _: Any, message: MQTTMessage) -> None:
         topic, payload = message.topic, bytes(message.payload)
         if topic == self._names.status:
-            if payload == OFFLINE.encode():
+            if payload == OFFLINE.encode() and self._board.wanted(topic) == ONLINE.encode():
                 # The last will of a connection that the broker gave up later than we did.
                 self._board.again(topic)
         elif self._names.is_config(topic):
@@ -175,7 +175,8 @@ class Line:
                 for state in State:
                     self._board.clear(self._names.state(slug, state))
         elif message.retain:
-            logger.warning("MQTT: a command that the broker keeps is not done: %.100r", topic)
+            # They would be done again at each start. Each is kept once, so they are as few as topics.
+            logger.info("MQTT: a command that the broker keeps is not done: %.100r", topic)
         else:
             self._ordered(topic, payload)
 
@@ -208,11 +209,14 @@ class Line:
                 break
             time.sleep(0.01)
         client, self._client = self._client, None
-        if client is not None:
+        if client is None:
+            return
+        if self._board.is_settled:
             client.disconnect()
             while client.want_write() and client.loop_write() == _SUCCESS:
                 continue
-            _shut(client)
+        # Otherwise without a goodbye: then the broker says the last will.
+        _shut(client)
 
 
 def _pending(client: Client) -> bool:

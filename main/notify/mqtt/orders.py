@@ -9,6 +9,7 @@ import logging
 import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -28,9 +29,11 @@ from main.notify.mqtt.topics import NAME, OFF, ON, PRESS, USER, Act, Names
 
 logger = logging.getLogger(__name__)
 
-# What waits at most, and for how long it is still meant; what one camera may be asked, and in how many seconds.
+# What waits at most, and for how long it is still meant; what one camera and all may be asked, and in how many seconds.
 MOST_WAITING, MEANT = 20, 5.0
-MOST_ASKED, WITHIN = 8, 4.0
+MOST_ASKED, MOST_IN_ALL, WITHIN = 8, 60, 4.0
+# Lines in the log about what is not done, in a minute.
+MOST_TOLD, MINUTE = 20, 60.0
 # One press of a button moves for so long, in seconds.
 STEP = 0.5
 # An alarm that nobody stops is stopped after so many seconds, by whoever runs then.
@@ -53,8 +56,10 @@ class Orders:
     def __init__(self, names: Names, alarms: Path, done: Callable[[], None]) -> None:
         self._names, self._done = names, done
         self._queue: queue.Queue[tuple[str, Act, str, float] | None] = queue.Queue(MOST_WAITING)
-        self._asked: dict[str, list[float]] = {}
+        # When what was let in came, and for which slug.
+        self._asked: deque[tuple[float, str]] = deque()
         self._told_full = float("-inf")
+        self._told: deque[float] = deque()
         self._alarms = _Alarms(alarms)
         self._thread = threading.Thread(target=self._run, name="mqtt-orders", daemon=True)
 
@@ -72,36 +77,44 @@ class Orders:
     def take(self, topic: str, payload: bytes) -> None:
         asked = self._names.asked(topic)
         if asked is None:
-            logger.warning("MQTT: nothing is known of %.100r", topic)
+            self._refuse("nothing is known of %.100r", topic)
             return
         slug, act = asked
         word = payload[:10].decode(errors="replace")
         if len(payload) > 10 or word not in ((ON, OFF) if act == Act.RECORD else (PRESS,)):
-            logger.warning("MQTT: %s takes %s, and not what came", topic, "ON or OFF" if act == Act.RECORD else PRESS)
+            self._refuse("%s takes %s, and not what came", topic, "ON or OFF" if act == Act.RECORD else PRESS)
         elif self._is_too_much(slug):
-            self._refuse("more is asked of %s than %d things in %d seconds", slug, MOST_ASKED, int(WITHIN))
+            self._too_much("more is asked than is done, %d things in %d s: %s", MOST_ASKED, int(WITHIN), slug)
         else:
             try:
                 self._queue.put_nowait((slug, act, word, time.monotonic()))
             except queue.Full:
-                self._refuse("too much is asked at once; what came for %s is left out", slug)
+                self._too_much("too much is asked at once; what came for %s is left out", slug)
 
     def _is_too_much(self, slug: str) -> bool:
+        """Cheap, for a flood comes through here."""
         now = time.monotonic()
-        # Anybody may name what is no camera: only what was asked a moment ago is remembered.
-        self._asked = {
-            one: kept for one, times in self._asked.items() if (kept := [t for t in times if now - t < WITHIN])
-        }
-        times = self._asked.setdefault(slug, []) if len(self._asked) < 1000 else [now] * MOST_ASKED
-        if len(times) >= MOST_ASKED:
+        while self._asked and now - self._asked[0][0] >= WITHIN:
+            self._asked.popleft()
+        if len(self._asked) >= MOST_IN_ALL or sum(one == slug for _, one in self._asked) >= MOST_ASKED:
             return True
-        times.append(now)
+        self._asked.append((now, slug))
         return False
 
-    def _refuse(self, words: str, *values: object) -> None:
+    def _too_much(self, words: str, *values: object) -> None:
+        """Told once a minute."""
         now = time.monotonic()
-        if now - self._told_full > 60:
+        if now - self._told_full > MINUTE:
             self._told_full = now
+            logger.warning("MQTT: " + words, *values)
+
+    def _refuse(self, words: str, *values: object) -> None:
+        """Told a few times a minute: whoever writes to the broker must not fill the log."""
+        now = time.monotonic()
+        while self._told and now - self._told[0] > MINUTE:
+            self._told.popleft()
+        if len(self._told) < MOST_TOLD:
+            self._told.append(now)
             logger.warning("MQTT: " + words, *values)
 
     # In the thread.
@@ -144,7 +157,7 @@ class Orders:
                 if act == Act.QUIET:
                     self._alarms.note(camera.pk, False)
         except _RefusedError as refusal:
-            logger.warning("MQTT: %s of %s is not done: %s", act, slug, refusal)
+            self._refuse("%s of %s is not done: %s", act, slug, refusal)
 
     def _stop_alarm(self, pk: int) -> None:
         camera = Camera.objects.filter(pk=pk).first()
