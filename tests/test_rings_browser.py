@@ -242,3 +242,28 @@ def test_the_chime_is_switched_off_for_this_device(
     expect(card_of(page)).to_contain_text("▲ No picture")
     assert page.evaluate("window.strokes") == 0
     page.context.close()
+
+
+def test_a_card_comes_over_full_screen_and_fits_a_phone_whatever_the_name(
+    browser: Browser, house: tuple[Web, Voice], front: Camera, bob: User, tell: Callable[[Event], Event]
+) -> None:
+    web, voice = house
+    front.name = "Ünïcode 😀 Einfahrt hinten links שלום Hof"
+    front.save(update_fields=["name"])
+    back = Camera.objects.create(name="Back", slug="back", kind="pattern", keeper=bob)
+    with showing(voice, [front, back]):
+        page = page_of(browser, web, bob, "/live/back/")
+        wait_for(lambda: drawn(page, "back"), 20, "a picture")
+        page.evaluate("document.querySelector('[data-stage]').requestFullscreen()")
+        wait_for(lambda: page.evaluate("document.fullscreenElement !== null"), 20, "full screen")
+        tell(ringing(front))
+        close = page.get_by_role("button", name="Close")
+        expect(close).to_be_visible()
+        page.set_viewport_size({"width": 360, "height": 740})
+        wait_for(lambda: drawn(page, "front-door"), 20, "the live picture")
+        keep_pictures(page, "ring-card-long")
+        # Not beneath anything: a click in its middle is its own.
+        close.click()
+        expect(close).to_be_hidden()
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360
+        page.context.close()

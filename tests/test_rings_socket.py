@@ -132,8 +132,8 @@ def test_the_bell_follows_events_and_what_was_seen(
 def test_a_ring_that_nobody_answers_is_missed_when_it_is_over(
     web: Web, alice: User, yard: Camera, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rings, "NOW", timedelta(seconds=3))
-    monkeypatch.setattr(ring_feed, "NOW", timedelta(seconds=3))
+    monkeypatch.setattr(rings, "NOW", timedelta(seconds=1))
+    monkeypatch.setattr(ring_feed, "NOW", timedelta(seconds=1))
     ringing(yard)
     with web.socket(PATH, Cookie=cookie_of(alice)) as socket:
         first = json.loads(socket.recv(timeout=20))

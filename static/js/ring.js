@@ -44,6 +44,10 @@ class Rings {
     // Closed on one page of this device it is closed on all.
     addEventListener("storage", ({ key }) => key === CLOSED && this.#closeClosed());
     document.addEventListener("fullscreenchange", () => this.#onTop());
+    // What is done to a card is not done to the tile that it stands in.
+    for (const kind of ["pointerdown", "pointerup", "click", "dblclick", "wheel", "touchstart", "keydown"]) {
+      host.addEventListener(kind, (event) => event.stopPropagation(), { passive: true });
+    }
     socket.open();
   }
 
@@ -145,8 +149,11 @@ class Rings {
     for (const [id, ring] of this.#known) if (this.#isOver(ring)) this.#known.delete(id);
   }
 
-  /** Above everything, a tile in full screen too. */
+  /** Above everything. What stands outside a tile in full screen cannot be touched, so the cards go into it. */
   #onTop() {
+    const full = document.fullscreenElement;
+    const place = full && !full.matches("canvas, iframe, img, video") ? full : document.body;
+    if (this.#host.parentElement !== place) place.append(this.#host);
     if (!("popover" in HTMLElement.prototype)) return;
     this.#host.popover = "manual";
     if (this.#host.matches(":popover-open")) this.#host.hidePopover();
