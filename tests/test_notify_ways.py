@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
+import ssl
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -16,6 +17,7 @@ import pytest
 
 from main.notify import apprising, mail, webhook, webpush, wire
 from main.notify.jobs import House, Job, Message, Result
+from main.serving.certificates import ensure_certificates
 from tests.peers.mail_server import MailServer
 from tests.peers.push_service import Browser, PushService
 
@@ -181,6 +183,23 @@ def test_tls_mail_is_cut_too(job: Job, settings: Any, monkeypatch: pytest.Monkey
         settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", server.port
         settings.EMAIL_USE_TLS, settings.EMAIL_USE_SSL = False, True
         assert mail.send(replace(job, target="bob@example.org")).words == wire.TOO_LATE
+
+
+@pytest.mark.parametrize("later", [True, False])
+def test_mail_by_tls_and_only_to_a_server_that_is_trusted(
+    job: Job, settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, later: bool
+) -> None:
+    made = ensure_certificates(tmp_path / "tls", ["localhost"])
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(made.certificate, made.key)
+    with MailServer(tls=context, later=later) as server:
+        settings.EMAIL_HOST, settings.EMAIL_PORT = "localhost", server.port
+        settings.EMAIL_USE_TLS, settings.EMAIL_USE_SSL = later, not later
+        outcome = mail.send(replace(job, target="bob@example.org"))
+        assert outcome.result == Result.AGAIN and "certificate" in outcome.words and not server.mails
+        monkeypatch.setenv("SSL_CERT_FILE", str(made.authority))
+        assert mail.send(replace(job, target="bob@example.org")).result == Result.SENT
+        assert server.wait(1)
 
 
 def test_without_a_mail_server_it_is_said(job: Job, settings: Any) -> None:
