@@ -8,9 +8,14 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from accounts.models import User
+from camera.models import Camera
+from main.models import ViewingSession
+from main.notify.mqtt.showing import Showing
 from main.notify.mqtt.standing import NAME, Notice, Standing, how_it_stands
+from main.viewings import names_watching
 from surveillance.broker import Broker
 
 ClientOf = Callable[[User | None], Client]
@@ -57,3 +62,21 @@ def test_what_was_told_long_ago_is_not_believed(folder: Path) -> None:
     assert how_it_stands() == Standing(True, "Connected.", told["since"])
     (folder / NAME).write_text(json.dumps(told | {"at": time.time() - 100}))
     assert how_it_stands() is None
+
+
+def test_who_looks_by_the_broker_stands_in_the_log_and_beside_the_picture(
+    client_of: ClientOf, alice: User, yard: Camera
+) -> None:
+    showing = Showing()
+    showing.show([yard.pk], 0.0)
+    assert names_watching([yard.pk]) == {yard.pk: ["MQTT"]}
+    assert "MQTT" in client_of(alice).get("/logs/").content.decode()
+    showing.show([yard.pk], 5.0)
+    assert ViewingSession.objects.count() == 1
+    # What was ended meanwhile begins anew; what goes out no more is over.
+    ViewingSession.objects.update(ended_at=timezone.now())
+    showing.show([yard.pk], 20.0)
+    showing.show([yard.pk], 40.0)
+    assert ViewingSession.objects.filter(ended_at=None).count() == 1
+    showing.show([], 41.0)
+    assert names_watching([yard.pk]) == {yard.pk: []}

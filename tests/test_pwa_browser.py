@@ -248,6 +248,21 @@ def keep(page: Page, name: str) -> None:
         page.screenshot(path=str(Path(PICTURES) / f"pwa-{name}.png"), full_page=True)
 
 
+def test_a_push_sets_the_number_on_the_icon(pages: Callable[..., Page], alice: User) -> None:
+    page = pages(alice)
+    pushes = Pushes(page)
+    (worker,) = page.context.service_workers
+    worker.evaluate(
+        """() => { self.marks = [];
+            navigator.setAppBadge = async (number) => marks.push(number);
+            navigator.clearAppBadge = async () => marks.push(0); }"""
+    )
+    for tag, badge in (("a", 3), ("b", 0), ("c", -2), ("d", "many"), ("e", 7)):
+        pushes.send(message(tag=tag, badge=badge))
+        pushes.shown(lambda all, tag=tag: [one for one in all if one["tag"] == tag])  # type: ignore[misc]
+    wait_for(lambda: worker.evaluate("marks") == [3, 0, 7], 10, "the numbers")
+
+
 CLICK = """async ([title, action]) => {
     const [notification] = (await self.registration.getNotifications()).filter((one) => one.title === title);
     const asked = [];
