@@ -172,6 +172,12 @@ def test_a_pin_that_is_none_is_refused_in_words(pins: MockFactory) -> None:
         command._button("99", pull_up=True)
 
 
+def test_without_the_library_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "gpiozero", None)
+    with pytest.raises(CommandError, match="pip install gpiozero lgpio"):
+        command._button("17", pull_up=True)
+
+
 @pytest.mark.django_db
 @pytest.mark.usefixtures("yard")
 @pytest.mark.parametrize(
@@ -199,6 +205,12 @@ def test_the_only_doorbell_is_meant_and_a_ring_without_an_engine_is_kept(
     with pytest.raises(CommandError, match="does not answer.*is kept"):
         call_command("doorbell", now=True)
     assert len(Spool(tmp_path / "doorbell-yard-now.jsonl").kept) == 1
+    asked: list[str] = []
+    monkeypatch.setattr(
+        command, "ask_engine", lambda _, name, body, seconds: (asked.append(body["id"]), [{"ok": True}])[1]
+    )
+    call_command("doorbell", now=True)
+    assert len(set(asked)) == 2 and not (tmp_path / "doorbell-yard-now.jsonl").exists()
 
 
 @pytest.mark.processes

@@ -1,6 +1,7 @@
 """M doorbell: a button on a pin of this machine rings at a camera, also while web is down."""
 
 import signal
+import warnings
 from typing import Any
 
 from django.conf import settings
@@ -38,7 +39,8 @@ class Command(BaseCommand):
         bell = Doorbell(spool, slug, lambda body: ask_engine(endpoint, "ring", body, seconds=ASK_SECONDS)[0])
         if options["now"]:
             bell.press()
-            bell.step()
+            while bell.step():
+                pass
             if bell.trouble:
                 kept = " The ring is kept; the next one takes it along." if spool.kept else ""
                 raise CommandError(f"Nobody was told: {bell.trouble}{kept}")
@@ -71,11 +73,13 @@ def _button(pin: str, *, pull_up: bool) -> Any:
     """The button on that pin. Raises CommandError."""
     try:
         from gpiozero import Button
-        from gpiozero.exc import BadPinFactory, GPIOZeroError
+        from gpiozero.exc import BadPinFactory, GPIOZeroError, PinFactoryFallback
     except ImportError:
         raise CommandError(NO_LIBRARY) from None
     try:
-        return Button(int(pin) if pin.isdecimal() else pin, pull_up=pull_up, bounce_time=BOUNCE)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", PinFactoryFallback)
+            return Button(int(pin) if pin.isdecimal() else pin, pull_up=pull_up, bounce_time=BOUNCE)
     except BadPinFactory:
         raise CommandError(NO_LIBRARY) from None
     except (GPIOZeroError, OSError) as error:
