@@ -1,4 +1,4 @@
-"""Pictures of events as messages carry them: at most 640 px, each made once by a process apart, kept for two days."""
+"""Pictures of events as messages carry them: at most 640 px, each made once by a process apart, kept for an hour."""
 
 import hashlib
 import logging
@@ -12,7 +12,8 @@ from main.notify import shrink
 
 logger = logging.getLogger(__name__)
 SECONDS = 20.0
-KEPT_SECONDS = 2 * 86_400
+# Longer would outlive an event that somebody deletes; whoever asks later gets the event's own.
+KEPT_SECONDS = 3600
 _making = threading.Lock()
 # What a process needs that is given no secret of the house.
 _VARIABLES = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
