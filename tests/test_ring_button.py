@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -199,17 +200,20 @@ def test_it_says_what_is_missing(settings: Any, tmp_path: Path, options: dict[st
 def test_the_only_doorbell_is_meant_and_a_ring_without_an_engine_is_kept(
     settings: Any, tmp_path: Path, yard: Camera, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings.RUN_DIR = tmp_path
+    settings.RUN_DIR, said = tmp_path, StringIO()
     monkeypatch.setattr(command, "ASK_SECONDS", 0.2)
     Camera.objects.filter(pk=yard.pk).update(doorbell=True)
     with pytest.raises(CommandError, match="does not answer.*is kept"):
-        call_command("doorbell", now=True)
+        call_command("doorbell", now=True, stderr=said)
+    assert not said.getvalue()
     assert len(Spool(tmp_path / "doorbell-yard-now.jsonl").kept) == 1
     asked: list[str] = []
     monkeypatch.setattr(
         command, "ask_engine", lambda _, name, body, seconds: (asked.append(body["id"]), [{"ok": True}])[1]
     )
-    call_command("doorbell", now=True)
+    Camera.objects.update(doorbell=False)
+    call_command("doorbell", now=True, camera="yard", stderr=said)
+    assert "Tick" in said.getvalue()
     assert len(set(asked)) == 2 and not (tmp_path / "doorbell-yard-now.jsonl").exists()
 
 

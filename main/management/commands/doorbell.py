@@ -32,6 +32,10 @@ class Command(BaseCommand):
         if bool(options["pin"]) == options["now"]:
             raise CommandError("Say either which --pin the button is on, or --now to ring once.")
         slug = _camera(options["camera"])
+        if not Camera.objects.filter(slug=slug, doorbell=True).exists():
+            self.stderr.write(
+                f"Tick «Somebody can ring here» on the page of {slug}: then a ring shows what was before."
+            )
         endpoint = bus.endpoints(settings.RUN_DIR, settings.ENGINE_NAME).commands
         bus.private_folder(settings.RUN_DIR)
         name = "now" if options["now"] else "".join(one for one in options["pin"] if one.isalnum())[:20]
