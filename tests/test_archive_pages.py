@@ -62,7 +62,7 @@ def test_every_recording_stands_on_exactly_one_page(client_of: ClientOf, alice: 
 
 @pytest.mark.slow
 def test_a_list_asks_as_little_of_ten_thousand_as_of_ten(
-    client_of: ClientOf, alice: User, bob: User, yard: Camera
+    client_of: ClientOf, alice: User, bob: User, yard: Camera, zone_held: None
 ) -> None:
     for right in ("playback", "watch"):
         Grant.objects.create(camera=yard, user=bob, right=right)
@@ -73,9 +73,7 @@ def test_a_list_asks_as_little_of_ten_thousand_as_of_ten(
         found, client = [], client_of(user)
         client.get("/recordings/")
         for path in paths:
-            with CaptureQueriesContext(
-                connection,
-            ) as queries:
+            with CaptureQueriesContext(connection) as queries:
                 assert client.get(path).status_code == 200
             found.append(len(queries))
         return found
