@@ -90,7 +90,7 @@ async def stream(request: HttpRequest, slug: str) -> HttpResponseBase:
 
 
 async def _nothing() -> AsyncGenerator[bytes]:
-    for none in ():
+    for none in list[bytes]():
         yield none
 
 
