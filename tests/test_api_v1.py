@@ -133,13 +133,11 @@ def test_viewers_are_the_open_viewing_sessions(client_of: ClientOf, alice: User,
 
 
 def test_the_list_takes_the_same_number_of_queries_for_one_camera_and_for_thirty(
-    client_of: ClientOf, bob: User, yard: Camera, bob_watches: Grant
+    client_of: ClientOf, bob: User, yard: Camera, bob_watches: Grant, zone_held: None
 ) -> None:
     client = client_of(bob)
     client.get("/api/v1/cameras")
-    with CaptureQueriesContext(
-        connection,
-    ) as one:
+    with CaptureQueriesContext(connection) as one:
         client.get("/api/v1/cameras")
     for number in range(30):
         camera = Camera.objects.create(name=f"C{number}", slug=f"c{number}", kind="pattern", keeper=bob)

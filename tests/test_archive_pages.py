@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from camera.access import Actor
-from camera.models import Camera, Event, Grant, Recording, Storage
+from camera.models import Camera, Event, Gap, Grant, Recording, Storage
 from main.middleware import HouseTime
 from main.models import SiteSettings
 from main.pages.day_strip import Axis, strips
@@ -62,7 +62,7 @@ def test_every_recording_stands_on_exactly_one_page(client_of: ClientOf, alice: 
 
 @pytest.mark.slow
 def test_a_list_asks_as_little_of_ten_thousand_as_of_ten(
-    client_of: ClientOf, alice: User, bob: User, yard: Camera
+    client_of: ClientOf, alice: User, bob: User, yard: Camera, zone_held: None
 ) -> None:
     for right in ("playback", "watch"):
         Grant.objects.create(camera=yard, user=bob, right=right)
@@ -73,9 +73,7 @@ def test_a_list_asks_as_little_of_ten_thousand_as_of_ten(
         found, client = [], client_of(user)
         client.get("/recordings/")
         for path in paths:
-            with CaptureQueriesContext(
-                connection,
-            ) as queries:
+            with CaptureQueriesContext(connection) as queries:
                 assert client.get(path).status_code == 200
             found.append(len(queries))
         return found
@@ -176,6 +174,28 @@ def test_a_strip_shows_what_was_recorded_and_what_moved(berlin: None, yard: Came
     assert [one.words for one in strip.bars] == ["Motion 12:00 to 12:05: 5 min", "Motion 12:05 to 12:10: 2 min"]
     assert strip.bars[0].height > strip.bars[1].height
     assert [(one.letter, one.words, one.x) for one in strip.marks] == [("R", "Ring at 18:00", "75.000%")]
+
+
+def test_a_strip_shows_when_there_were_no_pictures_and_why(
+    client_of: ClientOf, alice: User, bob: User, bob_watches: Grant, berlin: None, yard: Camera
+) -> None:
+    midnight = datetime(2026, 11, 19, 23, tzinfo=UTC)  # in Berlin
+    spans = [(-10, 10, "ENGINE_DOWN"), (600, 610, "NO_SIGNAL"), (610.5, 620, "NO_SIGNAL"), (720, None, "PRIVACY")]
+    for start, end, cause in spans:
+        ended = None if end is None else midnight + timedelta(minutes=end)
+        Gap.objects.create(camera=yard, cause=cause, started_at=midnight + timedelta(minutes=start), ended_at=ended)
+    (strip,) = strips(OWNER, [yard], date(2026, 11, 20))
+    assert [one.words for one in strip.gaps[:2]] == [
+        "No pictures 00:00 to 00:10: the recording engine was not running",
+        "No pictures 10:00 to 10:20: the camera does not answer",
+    ]
+    assert [(one.x, one.width) for one in strip.gaps[:2]] == [("0.000%", "0.694%"), ("41.667%", "1.389%")]
+    assert "a privacy pause is on" in strip.gaps[2].words and "no pictures for" in strip.words
+    page = client_of(alice).get("/recordings/?camera=yard&day=2026-11-20").content.decode()
+    assert 'fill="url(#gap-yard)"' in page and "the camera does not answer" in page
+    # Who may watch but not look back is not told either.
+    (others,) = strips(Actor("user", bob.pk, "member", "bob"), [yard], date(2026, 11, 20))
+    assert not others.gaps
 
 
 def test_times_are_those_of_the_house(client_of: ClientOf, alice: User, yard: Camera, monkeypatch: Any) -> None:

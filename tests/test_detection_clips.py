@@ -27,6 +27,7 @@ def judged(name: str) -> dict[str, Any]:
         pytest.param("dvrscan_traffic_camera", 3, marks=pytest.mark.slow),
     ],
 )
+@pytest.mark.slow
 def test_every_event_of_a_clip_is_found(name: str, events: int) -> None:
     told = judged(name)
     assert (told["found"], told["labelled"]) == (events, events)

@@ -111,6 +111,7 @@ def test_another_scene_at_once_is_nothing_and_is_learnt_soon(background: Look) -
     assert sum(bool(finding.boxes) for finding in walk(background, other)) >= 10
 
 
+@pytest.mark.slow
 def test_dusk_is_nothing_and_who_comes_at_night_is_found(look: Look) -> None:
     yard = Yard()
     look.learn(yard)

@@ -43,6 +43,7 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("name", "value", "words"), WRONG)
+@pytest.mark.faults
 def test_a_wrong_value_stops_the_start(name: str, value: str, words: str) -> None:
     run = subprocess.run(
         [sys.executable, "manage.py", "check"],
@@ -117,6 +118,7 @@ def test_every_variable_stands_in_the_example_file() -> None:
 
 
 @pytest.mark.parametrize(("tls", "warnings"), [("proxy", 0), ("off", 0), ("local", 0)])
+@pytest.mark.slow
 def test_the_deployment_check_is_clean(tls: str, warnings: int) -> None:
     run = subprocess.run(
         [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"],

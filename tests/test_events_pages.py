@@ -96,6 +96,7 @@ def test_filters_are_addresses(client_of: ClientOf, alice: User, yard: Camera) -
         assert "Nothing is shown until the filter is right" in text(client, f"/events/{wrong}")
 
 
+@pytest.mark.faults
 def test_odd_addresses_break_nothing(client_of: ClientOf, alice: User, yard: Camera) -> None:
     happened(yard, NOON)
     client = client_of(alice)
@@ -134,6 +135,7 @@ def test_older_pages_go_on_where_the_last_ended(client_of: ClientOf, alice: User
 
 
 @pytest.mark.usefixtures("zone_held")
+@pytest.mark.slow
 def test_ten_thousand_events_cost_no_more_queries_than_one(
     client_of: ClientOf, alice: User, bob: User, bob_looks_back: Grant, yard: Camera
 ) -> None:

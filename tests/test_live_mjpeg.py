@@ -173,6 +173,16 @@ def test_frame_jpg_is_the_newest_picture(web: Web, voice: Voice, yard: Camera, b
     asked.close()
 
 
+def test_who_asks_for_the_head_of_a_stream_is_not_told_that_it_is_empty(
+    web: Web, voice: Voice, yard: Camera, bobs: dict[str, str]
+) -> None:
+    voice.online(yard.pk)
+    reply = web.get("/live/yard/stream.mjpg", "HEAD", **bobs)
+    assert reply.status == 200 and reply.headers["Content-Type"].startswith("multipart/x-mixed-replace")
+    assert "Content-Length" not in reply.headers and reply.read() == b""
+    assert not ViewingSession.objects.filter(left_at=None, ended_at=None, transport="mjpeg").exists()
+
+
 def test_frame_jpg_says_why_there_is_none(web: Web, voice: Voice, yard: Camera, bobs: dict[str, str]) -> None:
     def error() -> tuple[int, dict[str, str]]:
         reply = web.get("/live/yard/frame.jpg", **bobs)

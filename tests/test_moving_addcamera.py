@@ -52,6 +52,7 @@ def test_the_senders_password_is_not_told_to_cameras_of_other_kinds(alice: User,
     assert (camera.source_config().password, camera.sealed_cloud_password) == ("", "")
 
 
+@pytest.mark.slow
 def test_an_onvif_camera_is_recorded_large_and_looked_at_small(alice: User, capsys: pytest.CaptureFixture[str]) -> None:
     uris = {"stream_uri": "rtsp://127.0.0.2:8554/main", "small_uri": "rtsp://127.0.0.2:8554/small"}
     with OnvifCamera(host="127.0.0.2", **uris) as onvif:

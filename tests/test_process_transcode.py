@@ -312,6 +312,7 @@ def test_raw_pictures_of_a_webcam_are_encoded() -> None:
     assert cv2.PSNR(clips.decoded(JpegEncoder().encode(decoded)), clips.drawn(3)) > 28
 
 
+@pytest.mark.slow
 def test_pictures_of_a_giant_size_are_not_decoded() -> None:
     context = av.CodecContext.create("libx264", "w")
     assert isinstance(context, av.VideoCodecContext)

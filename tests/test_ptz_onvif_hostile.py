@@ -17,6 +17,8 @@ from tests.peers import onvif_answers as say
 from tests.peers.onvif_camera import OnvifCamera
 from tests.peers.onvif_kit import play, refused, warm
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def camera() -> Iterator[OnvifCamera]:

@@ -10,6 +10,8 @@ from tests.peers.tapo_camera import CLOUD_PASSWORD, TapoCamera
 from tests.peers.tapo_device import Device
 from tests.peers.tapo_kit import drive, driving, failure
 
+pytestmark = pytest.mark.slow
+
 ALL = frozenset({Can.PAN_TILT, Can.PRESETS, Can.PRIVACY, Can.LED, Can.ALARM, Can.NIGHT})
 STOP = {"motor": {"stop": "null"}}
 

@@ -15,6 +15,8 @@ from tests.peers.tapo_device import Device
 from tests.peers.tapo_kit import drive, failure
 from tests.peers.tapo_logins import OldDoor
 
+pytestmark = pytest.mark.slow
+
 GENERATIONS = ["old", "new", "newest"]
 WRONG = "not the secret 9"
 # What shows that a password was tried: the encrypted log-in finds it wrong before it is sent.

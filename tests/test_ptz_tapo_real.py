@@ -20,6 +20,7 @@ from tests.peers.tapo_kit import drive
 
 @pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
 @pytest.mark.parametrize("generation", ["old", "new", "newest"])
+@pytest.mark.slow
 def test_the_stand_in_lets_pytapo_in_as_it_is(generation: str) -> None:
     with TapoCamera(generation=generation) as camera:
         tapo = Tapo("127.0.0.1", "admin", CLOUD_PASSWORD, cloudPassword=CLOUD_PASSWORD, controlPort=camera.port)

@@ -138,8 +138,8 @@ def test_what_waits_for_one_camera_is_bounded(scene: Scene, asker: Asker) -> Non
 def test_an_engine_that_stops_leaves_nobody_waiting(scene: Scene, asker: Asker) -> None:
     asker.ask("a", frame(scene.yard.pk))
     told(scene.sender)
-    scene.engine.stop.set()
-    assert asker.answer("a", 2.0) == {"ok": False, "code": "camera_down", "error": forwarding.STOPPING}
+    scene.engine.end_soon()
+    assert asker.answer("a", 10.0) == {"ok": False, "code": "camera_down", "error": forwarding.STOPPING}
 
 
 def test_what_the_rows_thread_has_done_is_answered_without_waiting(scene: Scene) -> None:

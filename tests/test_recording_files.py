@@ -218,6 +218,7 @@ def test_motion_does_not_matter_in_another_mode(desk: Desk) -> None:
     assert not desk.opened
 
 
+@pytest.mark.slow
 def test_jpegs_are_recorded_too_and_cut_anywhere(desk: Desk) -> None:
     desk.order(mode="always")
     desk.recorder.opened(info("mjpeg", size=(321, 241)))

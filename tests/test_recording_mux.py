@@ -211,6 +211,7 @@ def test_a_thumbnail_of_every_kind() -> None:
     assert thumbnail(info(), [Packet(b"nonsense", True, START)]) is None
 
 
+@pytest.mark.slow
 def test_a_file_that_ends_without_a_picture_ends_nothing_else(tmp_path: Path) -> None:
     """FFmpeg crashes, and its process with it, where a header was written and then no picture could be."""
     code = (

@@ -18,6 +18,8 @@ from tests.peers import clips
 from tests.small_kit import FPS, GLANCE, SMALL, START, Count, Process, Sent, done, times
 from tests.test_small_process import work
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["work"]
 SIZE = (960, 540)
 

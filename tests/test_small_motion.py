@@ -77,6 +77,7 @@ def judged(name: str, every: float) -> tuple[float, float]:
         pytest.param("dvrscan_traffic_camera", 0.5, 0.0, marks=pytest.mark.slow),
     ],
 )
+@pytest.mark.slow
 def test_motion_of_real_clips_is_seen(name: str, least: float, most: float, every: float) -> None:
     moving, quiet = judged(name, every)
     assert moving >= least

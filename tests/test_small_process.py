@@ -11,6 +11,8 @@ from tests.motion_scenes import Yard, coloured
 from tests.peers import clips
 from tests.small_kit import FPS, GLANCE, SMALL, START, Count, Process, done, times
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def process() -> Process:

@@ -86,6 +86,7 @@ def test_grey_and_progressive_ones_are_reduced() -> None:
 
 
 @pytest.mark.parametrize("shape", [(8000, 8000), (30000, 60), (60, 30000), (700, 1)])
+@pytest.mark.slow
 def test_huge_and_narrow_ones_within_the_limits_are_reduced(shape: tuple[int, int]) -> None:
     made = reduce.of_jpeg(whole(np.full((*shape, 3), 90, np.uint8)))
     assert made is not None and max(made.width, made.height) <= 640 and min(made.width, made.height) >= 1

@@ -133,6 +133,7 @@ def test_it_breaks_off_when_the_right_ends(tmp_path: Path, monkeypatch: pytest.M
     assert asyncio.run(read()) == 3
 
 
+@pytest.mark.slow
 def test_many_stills_need_no_more_memory_than_few(tmp_path: Path) -> None:
     """Held at once: one piece and what the ZIP's own index needs, not the pictures."""
     import tracemalloc

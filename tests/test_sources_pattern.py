@@ -14,6 +14,8 @@ from camera.video import clockbar, scene
 from camera.video.grey import from_jpeg
 from tests.peers import clips
 
+pytestmark = pytest.mark.slow
+
 NOON = 1_800_000_000.0
 
 

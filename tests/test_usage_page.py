@@ -106,6 +106,7 @@ def test_odd_names_are_shown_as_they_are(alice: User, yard: Camera, client_of: A
 
 
 @pytest.mark.usefixtures("zone_held")
+@pytest.mark.slow
 def test_much_takes_no_more_queries_than_little(alice: User, yard: Camera, garden: Camera, client_of: Any) -> None:
     from django.db import connection
 

@@ -163,6 +163,7 @@ def test_a_row_that_is_marked_is_deletions_to_remove(storage: Storage, yard: Cam
     assert HourUsage.objects.count() == 1
 
 
+@pytest.mark.slow
 def test_no_turn_holds_up_the_rows_thread(storage: Storage, yard: Camera) -> None:
     """Six thousand recordings and a day of stills: every turn stays short."""
     import time

@@ -36,8 +36,8 @@ def test_connection(values: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
     timer.cancel()
     line, _, picture = output.partition(b"\n")
     try:
-        answer = json.loads(line)
-    except ValueError:
+        answer = dict(json.loads(line))
+    except (ValueError, TypeError, RecursionError):
         logger.warning("test connection: the camera process ended with %s and no answer", process.returncode)
         detail = "no picture in time" if process.returncode == -signal.SIGKILL else "the stream crashed its reader"
         return {"ok": False, "reason": Reason.BAD_STREAM, "detail": detail}, b""
@@ -45,4 +45,4 @@ def test_connection(values: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
         for pipe in (process.stdin, process.stdout):
             if pipe is not None:
                 pipe.close()
-    return dict(answer), picture
+    return answer, picture

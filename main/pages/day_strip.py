@@ -16,6 +16,7 @@ from camera.models import Camera, Event, Recording, Right
 from camera.words import span as in_words
 from main.coverage import LONGEST
 from main.log_filter import midnight
+from main.pages.strip_gaps import Hole, cause_words, gaps_of
 
 # Spans nearer to each other than this are one: on the widest screen it is less than two pixels.
 JOIN = 60.0
@@ -62,6 +63,7 @@ class Strip:
     spans: list[Shape] = field(default_factory=list)
     bars: list[Shape] = field(default_factory=list)
     marks: list[Shape] = field(default_factory=list)
+    gaps: list[Shape] = field(default_factory=list)
     words: str = ""
 
 
@@ -95,10 +97,11 @@ class Axis:
 
 
 def strips(actor: Actor, cameras: list[Camera], day: date) -> list[Strip]:
-    """The day of each of `cameras`, which `actor` may look back at. Two queries for all of them."""
+    """The day of each of `cameras`, which `actor` may look back at. Three queries for all of them."""
     axis = Axis.of(day)
     recorded, happened = _recorded(actor, cameras, axis), _happened(actor, cameras, axis)
-    return [_strip(camera, axis, recorded[camera.pk], happened[camera.pk]) for camera in cameras]
+    gaps = gaps_of(actor, cameras, axis.start, axis.end)
+    return [_strip(camera, axis, recorded[camera.pk], happened[camera.pk], gaps[camera.pk]) for camera in cameras]
 
 
 def clock(at: float) -> str:
@@ -135,7 +138,9 @@ def _happened(actor: Actor, cameras: list[Camera], axis: Axis) -> dict[int, list
     return found
 
 
-def _strip(camera: Camera, axis: Axis, recorded: list[Moment], happened: list[tuple[str, float, float]]) -> Strip:
+def _strip(
+    camera: Camera, axis: Axis, recorded: list[Moment], happened: list[tuple[str, float, float]], gaps: list[Hole]
+) -> Strip:
     url = reverse("recording_at", args=[camera.slug])
     joined = list(_join(recorded))
     motion = [(start, end) for kind, start, end in happened if kind == Event.Kind.MOTION]
@@ -144,6 +149,9 @@ def _strip(camera: Camera, axis: Axis, recorded: list[Moment], happened: list[tu
     words = f"recorded for {in_words(total)}" if joined else "nothing recorded"
     if motion:
         words += f", motion {len(motion)} times" if len(motion) > 1 else ", motion once"
+    if gaps:
+        lost = sum(min(end, axis.end) - max(start, axis.start) for start, end, _ in gaps)
+        words += f", no pictures for {in_words(max(1.0, lost))}"
     return Strip(
         camera=camera,
         start=axis.start,
@@ -153,6 +161,7 @@ def _strip(camera: Camera, axis: Axis, recorded: list[Moment], happened: list[tu
         spans=[_span(axis, url, *one) for one in joined],
         bars=list(_bars(axis, url, motion)),
         marks=[_mark(axis, url, *one) for one in others],
+        gaps=[_gap(axis, url, *one) for one in gaps],
         words=words,
     )
 
@@ -175,6 +184,12 @@ def _span(axis: Axis, url: str, start: float, end: float) -> Shape:
     first = max(start, axis.start)
     words = f"Recorded {clock(first)} to {clock(min(end, axis.end))}"
     return Shape(axis.percent(start), words, f"{url}?t={first:.0f}", axis.width(start, end))
+
+
+def _gap(axis: Axis, url: str, start: float, end: float, cause: str) -> Shape:
+    first, last = max(start, axis.start), min(end, axis.end)
+    words = f"No pictures {clock(first)} to {clock(last)}: {cause_words(cause)}"
+    return Shape(axis.percent(first), words, f"{url}?t={first:.0f}", axis.width(first, last))
 
 
 def _bars(axis: Axis, url: str, motion: list[Moment]) -> Iterator[Shape]:

@@ -83,9 +83,15 @@ async def stream(request: HttpRequest, slug: str) -> HttpResponseBase:
     if admitted is None:
         return _unauthorised()
     if request.method == "HEAD":
-        return live_reply(HttpResponse(content_type=mjpeg.CONTENT_TYPE))
+        # Not a plain reply: that would be said to have no bytes.
+        return live_reply(StreamingHttpResponse(_nothing(), content_type=mjpeg.CONTENT_TYPE))
     viewer = Watch(admitted.login, Bell(), admitted.camera)
     return live_reply(await stream_reply(request, viewer, admitted.session))
+
+
+async def _nothing() -> AsyncGenerator[bytes]:
+    for none in list[bytes]():
+        yield none
 
 
 Guard = Callable[[Watch], AbstractContextManager[object]]
