@@ -86,6 +86,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "main.kiosk_bounds.KioskBounds",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "main.middleware.LastingLogins",
     "main.middleware.HouseTime",
     "django.contrib.messages.middleware.MessageMiddleware",
     "allauth.account.middleware.AccountMiddleware",

@@ -45,6 +45,11 @@ def test_an_owner_lets_a_screen_in(owner: Client, yard: Camera, hall: Camera) ->
     device = Device.objects.get()
     assert (device.camera, device.language, device.silent) == (yard.pk, "de", True)
     assert bound(device) == {("yard", Right.WATCH), ("hall", Right.WATCH)}
+    # From now on ten seconds from before a ring are at hand there; the engine is told by the version.
+    version = yard.version
+    yard.refresh_from_db()
+    hall.refresh_from_db()
+    assert yard.doorbell and yard.version > version and not hall.doorbell
     entry = AuditEntry.objects.get(what="paired screen «Front door»")
     assert entry.actor == "alice" and entry.after["rings at"] == "yard" and code not in str(entry.after)
     assert screen.post("/kiosk/pair/").json() == {"paired": True}

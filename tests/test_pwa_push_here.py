@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from accounts.models import User
 from main.models import Channel
+from main.notify.channels import LOGGED_OUT
 from tests.house import wait_for
 from tests.live_house import Voice, Web, cookie_of
 from tests.test_pwa_browser import keep
@@ -102,6 +103,25 @@ def test_what_is_switched_off_or_removed_in_the_list_is_told_and_not_undone(noti
     page.goto("/notifications/")
     expect(words(page)).to_have_text("This device is not told of anything yet.")
     assert not Channel.objects.exists()
+
+
+def test_who_logs_in_again_is_told_again(notifications: Make, alice: User) -> None:
+    page = notifications()
+    page.get_by_role("button", name="Tell this device").click()
+    expect(words(page)).to_contain_text("is told")
+    open_login = Channel.objects.get().login
+    # As when it had been subscribed in a log-in that is over, which the notifier has met or not.
+    for enabled, error in ((True, ""), (False, LOGGED_OUT)):
+        Channel.objects.update(login="0" * 32, enabled=enabled, error=error)
+        page.evaluate("sessionStorage.clear()")
+        page.goto("/events/" if enabled else "/notifications/")
+        wait_for(lambda: Channel.objects.filter(login=open_login, enabled=True, error="").exists(), 30, "the device")
+    expect(words(page)).to_have_text("This device is told, also while this site is closed.")
+    # Switched off by hand it stays so.
+    Channel.objects.update(enabled=False)
+    page.evaluate("sessionStorage.clear()")
+    page.goto("/notifications/")
+    expect(words(page)).to_have_text("This device is switched off below.")
 
 
 def test_what_the_browser_changed_by_itself_comes_to_the_house_from_any_page(notifications: Make, alice: User) -> None:

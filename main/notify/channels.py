@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from accounts.digests import digest
-from accounts.logins import name_of
+from accounts.logins import is_open, name_of
 from accounts.models import User
 from accounts.paired import ALPHABET
 from camera.vault import seal, unseal
@@ -21,6 +21,8 @@ MOST = 20
 CODE_LENGTH = 8
 # A mailbox that nobody has confirmed gets no more than one code in this time.
 CODE_PAUSE = timedelta(minutes=1)
+# Why a browser is not told any more, as its person reads it.
+LOGGED_OUT = "logged out there"
 Kind = Channel.Kind
 
 
@@ -99,6 +101,14 @@ def add_mail(user: User, address: str) -> Channel:
     Channel.objects.filter(pk=made.pk).update(enabled=False)
     try_out(made)
     return made
+
+
+def stands(channel: Channel) -> str:
+    """How a browser's channel stands: «on», «paused» by its person, or «ended» with the log-in it was subscribed in:
+    then it is subscribed anew as soon as they are logged in there again."""
+    if channel.kind == Kind.WEBPUSH and (channel.enabled or channel.error == LOGGED_OUT):
+        return "on" if channel.enabled and is_open(channel.user, channel.login) else "ended"
+    return "on" if channel.enabled else "paused"
 
 
 def is_unconfirmed(channel: Channel) -> bool:

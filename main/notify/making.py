@@ -12,7 +12,7 @@ from camera.vault import unseal
 from main import attention
 from main.models import SiteSettings
 from main.notify import claims, keys, messages
-from main.notify.channels import is_unconfirmed
+from main.notify.channels import LOGGED_OUT, is_unconfirmed
 from main.notify.claims import Claim
 from main.notify.expanding import actor_of, may_know, rights
 from main.notify.jobs import House, Job, Message, Outcome, Result
@@ -47,7 +47,7 @@ def _refusal(channel: Channel, is_trial: bool) -> Outcome | None:
     if not actor_of(channel.user).is_known:
         return Outcome(Result.REFUSED, NOT_ALLOWED)
     if channel.kind == Channel.Kind.WEBPUSH and not is_open(channel.user, channel.login):
-        return Outcome(Result.GONE, "logged out there")
+        return Outcome(Result.GONE, LOGGED_OUT)
     return None
 
 

@@ -6,7 +6,7 @@ from datetime import datetime, time
 from accounts.models import User
 from camera.models import Camera, Right
 from camera.vault import unseal
-from main.notify.channels import shown
+from main.notify.channels import shown, stands
 from main.notify.expanding import actor_of
 from main.notify.rules import first_rule
 from main.notify_models import Channel, Delivery, Rule, Topic
@@ -17,11 +17,13 @@ ON_PAGE = 30
 
 @dataclass(frozen=True, slots=True)
 class ChannelSeen:
-    """One way to be reached, as its person sees it. `waits`: for the code that was sent there."""
+    """One way to be reached, as its person sees it. `waits`: for the code that was sent there; `stands` as
+    channels.stands says it."""
 
     channel: Channel
     where: str
     waits: bool
+    stands: str
     fault: str
     fault_at: datetime | None
 
@@ -34,7 +36,9 @@ def _seen(channel: Channel) -> ChannelSeen:
     target = unseal(channel.sealed_target)
     where = "kept with another secret key: remove it and enter it again" if not target else shown(channel.kind, target)
     waits = channel.kind == Channel.Kind.EMAIL and not channel.enabled and bool(channel.sealed_secret)
-    return ChannelSeen(channel, where, waits, channel.error, channel.failed_at if channel.error else None)
+    return ChannelSeen(
+        channel, where, waits, stands(channel), channel.error, channel.failed_at if channel.error else None
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from django.contrib import messages
 from django.core.cache import cache
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
+from django.db.models import F
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -76,6 +77,9 @@ class DeviceForm(forms.Form):
         device.name, device.language, device.silent = wanted["name"], wanted["language"], wanted["silent"]
         device.camera = own.pk if own is not None else None
         device.save(update_fields=["name", "language", "silent", "camera"])
+        if own is not None:
+            # Its pictures from ten seconds before a press are kept at hand from now on.
+            Camera.objects.filter(pk=own.pk, doorbell=False).update(doorbell=True, version=F("version") + 1)
         bound = {*wanted["cameras"], *([own] if own is not None else [])}
         give(device.user, {one: {Right.WATCH.value} if one in bound else set() for one in Camera.objects.all()})
 

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 from typing import Any
 
 from django.conf import settings
@@ -39,10 +40,13 @@ def person_of(request: HttpRequest) -> User:
 
 @require_safe
 def key(request: HttpRequest) -> HttpResponse:
-    """{"key": what a browser subscribes with, "told": whether this log-in's browser is told of anything}."""
+    """{"key": what a browser subscribes with, "told": whether this log-in's browser is told of anything, "stands": how
+    the person's channel of the number `id` stands (channels.stands), or ""}."""
     user, login = person_of(request), name_of(request.session.session_key or "")
     told = user.channels.filter(kind="webpush", login=login, enabled=True).exists()
-    return JsonResponse({"key": keys.public_key(), "told": told})
+    number = request.GET.get("id", "")
+    found = user.channels.filter(pk=number).first() if re.fullmatch(r"[0-9]{1,18}", number) else None
+    return JsonResponse({"key": keys.public_key(), "told": told, "stands": channels.stands(found) if found else ""})
 
 
 @require_http_methods(["POST", "DELETE"])

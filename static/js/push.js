@@ -6,6 +6,7 @@
   const URLS = { push: place?.dataset.pushUrl ?? "/notifications/push/", key: place?.dataset.key ?? "/notifications/push/key/" };
   // What the house was last told: {endpoint, id, who}.
   const SENT = "fairwatch-push";
+  const ASKED = "fairwatch-push-asked";
   const WHO = document.querySelector(".house-menu-who bdi")?.textContent ?? "";
   const WORDS = {
     insecure: "Messages need an encrypted connection (https); this one is not.",
@@ -97,12 +98,24 @@
     }
   }
 
-  // What the browser changed by itself. Nothing else is sent unasked: who has removed this device has meant it.
+  // What the browser changed by itself, and what ended with a log-in. Nothing else is sent unasked: who has removed this
+  // device has meant it.
   async function again() {
     const told = sent();
-    if (!told || cannot() || Notification.permission !== "granted") return;
+    if (!told || cannot() || Notification.permission !== "granted") return false;
     const found = await current();
-    if (found && found.endpoint !== told.endpoint) await send(found);
+    if (!found || (found.endpoint === told.endpoint && await standing(told.id) !== "ended")) return false;
+    await send(found);
+    return true;
+  }
+
+  // How the house has this device; asked once for each tab and log-in, with which the cookie against forgery changes.
+  async function standing(id) {
+    if (place) return stands(id);
+    const login = /csrftoken=([^;]+)/.exec(document.cookie)?.[1] ?? "";
+    if (sessionStorage.getItem(ASKED) === login) return "";
+    sessionStorage.setItem(ASKED, login);
+    return (await ask(`${URLS.key}?id=${id}`, "GET")).stands;
   }
 
   if (!place) {
@@ -126,7 +139,7 @@
     if (hadFocus) (canTurnOn ? on : canTurnOff ? off : words).focus();
   }
 
-  // How the house has this device: on, paused, or "" for not (any more).
+  // How the house has this device: on, paused, ended, or "" for not (any more).
   function stands(id) {
     const found = (place.dataset.known ?? "").split(" ").map((one) => one.split(":")).find(([known]) => known === String(id));
     return found ? found[1] : "";
@@ -136,6 +149,8 @@
     const why = cannot();
     if (why) return show(WORDS[why], { insecure: why === "insecure" });
     if (Notification.permission !== "granted") return show(WORDS.off, { canTurnOn: true });
+    // Not when this page was loaded anew for that just now.
+    if (!sessionStorage.getItem(SENT) && await again().catch(() => false)) return anew();
     const [found, told] = [await current(), sent()];
     const known = found && told ? stands(told.id) : "";
     return show(WORDS[known || "off"], { canTurnOn: known !== "on", canTurnOff: known !== "" });
@@ -190,6 +205,5 @@
   tell().then(() => {
     if (sessionStorage.getItem(SENT)) (on.hidden ? (off.hidden ? words : off) : on).focus();
     sessionStorage.removeItem(SENT);
-    return again();
   }).catch(() => {});
 })();

@@ -154,9 +154,9 @@ class PushService:
     def wait(self, number: int, seconds: float = 30.0) -> list[Post]:
         """The posts, once there are so many."""
         with self._news:
-            assert self._news.wait_for(lambda: len(self.posts) >= number, seconds), (
-                f"{len(self.posts)} of {number} messages after {seconds} s: {[urlsplit(p.path).path for p in self.posts]}"
-            )
+            came = self._news.wait_for(lambda: len(self.posts) >= number, seconds)
+            paths = [urlsplit(post.path).path for post in self.posts]
+            assert came, f"{len(paths)} of {number} messages after {seconds} s: {paths}"
             return list(self.posts)
 
     def __enter__(self) -> "PushService":
