@@ -13,7 +13,8 @@ from django.utils import timezone
 
 from accounts import names, ports
 from accounts.logins import end_logins
-from accounts.models import ApiToken, Invite, JoinLink, Role, User
+from accounts.models import ApiToken, Device, Invite, JoinLink, Pairing, Role, User
+from accounts.pairing import revoke
 from accounts.people import LastOwnerError, check_owner_left
 
 if TYPE_CHECKING:
@@ -23,10 +24,12 @@ if TYPE_CHECKING:
     InviteBase = admin.ModelAdmin[Invite]
     TokenBase = admin.ModelAdmin[ApiToken]
     LinkBase = admin.ModelAdmin[JoinLink]
+    DeviceBase = admin.ModelAdmin[Device]
+    PairingBase = admin.ModelAdmin[Pairing]
     PasswordForm = AdminPasswordChangeForm[User]
 else:
     NewUserForm, ChangeUserForm, PeopleAdmin = UserCreationForm, UserChangeForm, UserAdmin
-    InviteBase = TokenBase = LinkBase = admin.ModelAdmin
+    InviteBase = TokenBase = LinkBase = DeviceBase = PairingBase = admin.ModelAdmin
     PasswordForm = AdminPasswordChangeForm
 
 
@@ -224,3 +227,52 @@ class JoinLinkAdmin(LinkBase):
     def delete_queryset(self, request: HttpRequest, queryset: "QuerySet[JoinLink]") -> None:
         for link in queryset:
             self.delete_model(request, link)
+
+
+DEVICE_FIELDS = (
+    "name", "user", "camera", "language", "silent", "made_by", "made_at", "last_seen_at", "revoked_at",
+)  # fmt: skip
+
+
+@admin.register(Device)
+class DeviceAdmin(DeviceBase):
+    """Let in on the page of the house's screens, by a code; here they are seen and sent away. No secret is kept."""
+
+    list_display = ["name", "user", "language", "made_by", "made_at", "last_seen_at", "revoked_at"]
+    list_filter = ["revoked_at", "language"]
+    search_fields = ["name", "user__username", "made_by__username"]
+    date_hierarchy = "made_at"
+    readonly_fields = DEVICE_FIELDS
+    fields = DEVICE_FIELDS
+    list_select_related = ["user", "made_by"]
+    actions = ["send_away"]
+
+    @admin.action(description="Send the chosen screens away", permissions=["change"])
+    def send_away(self, request: HttpRequest, queryset: "QuerySet[Device]") -> None:
+        """Their log-ins end at once."""
+        gone = [device for device in queryset.select_related("user") if revoke(device)]
+        for device in gone:
+            ports.on_change(str(request.user), f"ended screen «{device.name}»", {"name": device.name}, {})
+        self.message_user(request, f"{len(gone)} screen{'' if len(gone) == 1 else 's'} sent away.")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Device | None = None) -> bool:
+        return False
+
+
+@admin.register(Pairing)
+class PairingAdmin(PairingBase):
+    """Browsers that want to be screens, and those that have become some. Codes are typed on the page of the screens."""
+
+    list_display = ["made_at", "agent", "address", "expires_at", "device"]
+    list_filter = ["device"]
+    search_fields = ["agent", "address", "device__name"]
+    date_hierarchy = "made_at"
+    fields = ["made_at", "agent", "address", "expires_at", "device"]
+    readonly_fields = ["made_at", "agent", "address", "expires_at", "device"]
+    list_select_related = ["device"]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False

@@ -83,3 +83,15 @@ def end_logins(user: User, only: str | None = None, but: str | None = None) -> i
         if session.session_key != but and (only is None or name_of(session.session_key) == only)
     ]
     return Session.objects.filter(session_key__in=keys).delete()[0]
+
+
+def is_open(user: User, name: str) -> bool:
+    """Whether the log-in of that name (`name_of`) still goes on and is `user`'s."""
+    keys = Session.objects.filter(expire_date__gt=timezone.now()).values_list("session_key", flat=True)
+    key = next((key for key in keys.iterator(500) if name_of(key) == name), None)
+    session = Session.objects.filter(pk=key).first() if key is not None else None
+    if session is None or not user.is_active:
+        return False
+    data = session.get_decoded()
+    is_theirs = data.get(SESSION_KEY) == str(user.pk)
+    return is_theirs and constant_time_compare(data.get(HASH_SESSION_KEY, ""), user.get_session_auth_hash())

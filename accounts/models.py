@@ -1,6 +1,5 @@
 """Who uses the house: people, their invitations and the tokens of their programs."""
 
-import hashlib
 import secrets
 from collections.abc import Iterable
 from datetime import timedelta
@@ -12,10 +11,10 @@ from django.db import models
 from django.db.models.functions import Lower
 from django.utils import timezone
 
+from accounts.digests import digest
+from accounts.paired import Device, Pairing
 
-def digest(secret: str) -> str:
-    """SHA-256 of a random secret, hex; fit for 256-bit random tokens, not for passwords people choose."""
-    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
+__all__ = ["ApiToken", "Device", "Invite", "JoinLink", "Pairing", "Role", "User", "digest"]
 
 
 class Role(models.TextChoices):

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 else:
     CameraModelForm = forms.ModelForm
 
-RECORDING = ("record", "pre_roll", "post_roll", "days_kept", "gigabytes_kept", "stills_every", "audio")
+RECORDING = ("record", "pre_roll", "post_roll", "days_kept", "gigabytes_kept", "stills_every", "audio", "doorbell")
 DETECTION = ("detect", "sensitivity", "min_area")
 HIDDEN = "***"
 

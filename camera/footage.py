@@ -75,6 +75,7 @@ class Recording(models.Model):
         WATCHED = "watched", "somebody watched"
         SESSION = "session", "asked for while watching"
         MANUAL = "manual", "asked for"
+        RING = "ring", "somebody rang"
 
     class Playable(models.TextChoices):
         NO = "", "no"
@@ -270,6 +271,35 @@ class EventStill(models.Model):
     def path(self) -> Path:
         """Raises UnsafePathError."""
         return paths.inside(settings.MEDIA_ROOT, self.image)
+
+
+class RingPress(models.Model):
+    """One press of a doorbell. Presses that come soon after each other belong to one event."""
+
+    class Way(models.TextChoices):
+        KEY = "key", "a program with the camera's key"
+        KIOSK = "kiosk", "the button on a screen"
+        PIN = "pin", "a button on a pin"
+        CAMERA = "camera", "the camera's own button"
+        PERSON = "person", "somebody of the house"
+
+    event = models.ForeignKey(Event, on_delete=models.CASCADE, related_name="presses")
+    camera = models.ForeignKey("camera.Camera", null=True, on_delete=models.SET_NULL, related_name="ring_presses")
+    at = models.DateTimeField()
+    way = models.CharField(max_length=8, choices=Way.choices)
+    # What the sender calls this press: sent again under the same name it is the same one.
+    sender_id = models.CharField(max_length=100, blank=True, default="")
+
+    class Meta:
+        ordering = ["at", "pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["camera", "sender_id"], condition=~Q(sender_id=""), name="one_press_for_each_senders_id"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.event_id} {told(self.at)}"
 
 
 class Gap(models.Model):

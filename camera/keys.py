@@ -1,4 +1,5 @@
-"""Keys of cameras that send their pictures themselves: random, shown once, kept as SHA-256, sent as X-Camera-Auth.
+"""Keys of cameras that send their pictures themselves, and of doorbells: random, shown once, kept as SHA-256, sent as
+X-Camera-Auth.
 
 The camera `spill` answers to CAMERA_PASSWORD as well, which programs written for the oil-spill server know it by.
 """
@@ -9,6 +10,7 @@ import secrets
 from dataclasses import dataclass
 
 from django.conf import settings
+from django.db.models import Q
 from django.utils import timezone
 
 from camera.access import ANONYMOUS, Actor
@@ -47,12 +49,14 @@ def revoke(camera: Camera) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Lock:
-    """A camera that pictures can be sent to, and what its keys hash to."""
+    """A camera that has a key, and what its keys hash to. `pushes`: pictures can be sent to it; at the others one can
+    only ring."""
 
     pk: int
     slug: str
     digests: tuple[str, ...]
     enabled: bool
+    pushes: bool = True
 
     def opens(self, hexdigest: str) -> bool:
         """In a time that says nothing about the key."""
@@ -62,11 +66,12 @@ class Lock:
 def locks() -> dict[str, Lock]:
     """Every such camera by its slug: one query, for those who keep it for a second or two."""
     found = {}
-    for pk, slug, key, enabled in Camera.objects.filter(kind="push").values_list("pk", "slug", "key_digest", "enabled"):
+    cameras = Camera.objects.filter(Q(kind="push") | Q(doorbell=True) & ~Q(key_digest=""))
+    for pk, slug, kind, key, enabled in cameras.values_list("pk", "slug", "kind", "key_digest", "enabled"):
         digests = [key] if key else []
-        if slug == SPILL and settings.CAMERA_PASSWORD:
+        if slug == SPILL and kind == "push" and settings.CAMERA_PASSWORD:
             digests.append(digest(settings.CAMERA_PASSWORD))
-        found[slug] = Lock(pk, slug, tuple(digests), enabled)
+        found[slug] = Lock(pk, slug, tuple(digests), enabled, kind == "push")
     return found
 
 
@@ -76,8 +81,8 @@ def actor_of(secret: str) -> Actor:
 
 
 def actor_of_digest(hexdigest: str) -> Actor:
-    """The same, asked again later by the key's digest."""
-    lock = next((lock for lock in locks().values() if lock.opens(hexdigest)), None)
+    """The same, asked again later by the key's digest. Who may only ring is nobody who may look."""
+    lock = next((lock for lock in locks().values() if lock.pushes and lock.opens(hexdigest)), None)
     if lock is None:
         return ANONYMOUS
     return Actor("key", name=f"the program of {lock.slug}", key=f"key-{lock.pk}-{hexdigest[:8]}", camera=lock.pk)

@@ -10,7 +10,7 @@ from django.utils.text import slugify
 from camera import vault
 from camera.addresses import CONTROLLED, KINDS, Address, parse_source
 from camera.fields import AddressField, LostQuery
-from camera.footage import Event, EventStill, Gap, Recording, RecordRequest, Storage
+from camera.footage import Event, EventStill, Gap, Recording, RecordRequest, RingPress, Storage
 from camera.hours import HourUsage, TimeLapse
 from camera.names import check_name
 from camera.packets import Reason, SourceConfig, StateName
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Camera", "Detect", "Event", "EventStill", "Gap", "Grant", "HourUsage", "Recording", "RecordMode", "RecordRequest",
-    "Right", "Storage", "TimeLapse",
+    "Right", "RingPress", "Storage", "TimeLapse",
 ]  # fmt: skip
 
 
@@ -149,6 +149,11 @@ class Camera(models.Model):
     # Of a camera that sends its pictures itself: SHA-256 of the key it shows; empty: nobody may send with a key.
     key_digest = models.CharField(max_length=64, blank=True, default="", editable=False, db_index=True)
     key_made_at = models.DateTimeField(null=True, blank=True, editable=False)
+    doorbell = models.BooleanField(
+        "a doorbell",
+        default=False,
+        help_text="Somebody can ring here: ten seconds from before are always at hand, and whoever may watch is told.",
+    )
     # A phone or laptop in somebody's hand: it comes and goes, and its silence is no event.
     webcam = models.BooleanField(default=False, editable=False)
     position = models.PositiveIntegerField(default=0, help_text="Order on the wall.")

@@ -14,7 +14,8 @@ class Orders:
 
     Seconds for the rolls; `storage` and `media` are absolute folders; `sensitivity` 1 … 100; `min_area` is a
     percentage of the picture. `reasons` are those from outside (`watched`, `session:12`, `manual:bob`); `always` and
-    `motion` the process finds by itself from `mode`. `hold` forbids recording and says why ("disk_full"), else "".
+    `motion` the process finds by itself from `mode`. `ring`, too, comes from outside: recorded from `ring_roll` seconds
+    before `rang_at`. `hold` forbids recording and says why ("disk_full"), else "".
     """
 
     number: int = 0
@@ -35,6 +36,12 @@ class Orders:
     cut: tuple[str, ...] = ()
     # Seconds from still to still; 0 for none.
     stills_every: float = 0.0
+    # Seconds that are always at hand, so that a ring is seen from before; 0 where nobody can ring.
+    ring_roll: float = 0.0
+    # The first press of the ring that goes on, seconds since the epoch; 0 for none. `ring`: its uid until it has a
+    # picture.
+    rang_at: float = 0.0
+    ring: str = ""
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "Orders":
@@ -45,9 +52,8 @@ class Orders:
         made = cls(**known)
         if made.mode not in MODES or made.detect not in METHODS:
             raise ValueError("no such mode")
-        if not all(
-            math.isfinite(one) and one >= 0 for one in (made.pre_roll, made.post_roll, made.min_area, made.stills_every)
-        ):
+        times = (made.pre_roll, made.post_roll, made.min_area, made.stills_every, made.ring_roll, made.rang_at)
+        if not all(math.isfinite(one) and one >= 0 for one in times):
             raise ValueError("no such time")
         return made
 

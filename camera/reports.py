@@ -10,11 +10,11 @@ from typing import Any, ClassVar
 
 from camera.paths import PICTURE, RECORDING, UID
 
-TRIGGERS = ("always", "motion", "watched", "session", "manual")
+TRIGGERS = ("always", "motion", "watched", "session", "manual", "ring")
 # What a camera process may tell of; the others are the engine's own.
 EVENT_KINDS = ("motion", "person", "vehicle", "animal", "spill", "ring")
 _SENDER_ID = re.compile(r"[^\x00-\x1f\x7f]{0,100}")
-_REASON = re.compile(r"always|motion|watched|session:\d{1,18}|manual:[^\x00-\x1f\x7f]{1,150}")
+_REASON = re.compile(r"always|motion|watched|ring|session:\d{1,18}|manual:[^\x00-\x1f\x7f]{1,150}")
 _WORD = re.compile(r"[a-z0-9_]{0,20}")
 _HASH = re.compile(r"[0-9a-f]{64}")
 _LATEST = 2.5e11
@@ -179,15 +179,29 @@ class PushedStill:
         _need(isinstance(self.sender_id, str) and bool(_SENDER_ID.fullmatch(self.sender_id)), "sender_id")
 
 
+@dataclass(frozen=True, slots=True)
+class RingPictured:
+    """The picture of a ring lies on the disk: `uid` is the ring's, as the engine told it. Its row is the engine's."""
+
+    KIND: ClassVar[str] = "ring_pictured"
+    uid: str
+    image: str
+
+    def check(self) -> None:
+        _need(bool(UID.fullmatch(self.uid)), "uid")
+        match = PICTURE.fullmatch(self.image)
+        _need(match is not None and match.group(2) == self.uid, "picture")
+
+
 def _is_box(box: object) -> bool:
     if not isinstance(box, list | tuple) or len(box) != 4:
         return False
     return all(isinstance(one, int | float) and not isinstance(one, bool) and 0 <= one <= 1 for one in box)
 
 
-Report = RecordingOpened | RecordingChanged | RecordingClosed | EventSeen | PushedStill
+Report = RecordingOpened | RecordingChanged | RecordingClosed | EventSeen | PushedStill | RingPictured
 _KINDS: dict[str, type[Report]] = {
-    one.KIND: one for one in (RecordingOpened, RecordingChanged, RecordingClosed, EventSeen, PushedStill)
+    one.KIND: one for one in (RecordingOpened, RecordingChanged, RecordingClosed, EventSeen, PushedStill, RingPictured)
 }
 
 

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.contrib.auth import get_user
 from django.http import HttpRequest
 
-from accounts.models import ApiToken, JoinLink, User, digest
+from accounts.models import ApiToken, JoinLink, Role, User, digest
 from camera import keys
 from camera.access import ANONYMOUS, Actor
 
@@ -37,7 +37,8 @@ def user_actor(user: Any, key: str = "") -> Actor:
 
 
 def _actor_of(token: ApiToken) -> Actor:
-    if not token.user.is_active:
+    # A screen of the house has its own page and no programs.
+    if not token.user.is_active or token.user.role == Role.KIOSK:
         return ANONYMOUS
     # What is no list of names leaves it nothing.
     scopes = (

@@ -13,7 +13,10 @@ from django.utils import timezone
 
 from accounts.models import User
 from camera import ports
-from main import footage_actions
+from main import (
+    door_admin,  # noqa: F401 (registers rings and messages)
+    footage_actions,
+)
 from main.models import AuditEntry, LogLine, SiteSettings, ViewingSession, WallChoice
 from main.settings_form import GROUPS, SettingsForm, values
 

@@ -49,7 +49,7 @@ def save_camera(form: CameraForm, actor: Actor) -> Camera:
             camera.save()
         else:
             camera.save(update_fields=WEB_COLUMNS)
-            if camera.kind != "push" and camera.key_digest:
+            if camera.key_digest and camera.kind != "push" and not camera.doorbell:
                 # A key that opens nothing now must not open it again when the camera is changed back.
                 keys.revoke(camera)
         _share(camera, form.wanted_grants())

@@ -15,7 +15,7 @@ else:
 
 OWN_OR_HOUSE = ("record", "pre_roll", "post_roll", "days_kept", "gigabytes_kept")
 DETECTION = ("detect", "sensitivity", "min_area")
-RECORDING_FIELDS = (*OWN_OR_HOUSE, "stills_every", "audio", *DETECTION)
+RECORDING_FIELDS = (*OWN_OR_HOUSE, "stills_every", "audio", "doorbell", *DETECTION)
 LABELS = {
     "record": "Recorded",
     "pre_roll": "Seconds before a motion",
@@ -24,6 +24,7 @@ LABELS = {
     "gigabytes_kept": "Gigabytes kept",
     "stills_every": "Stills every … seconds, 0 for none",
     "audio": "Record sound too",
+    "doorbell": "Somebody can ring here",
     "detect": "Motion detection",
     "sensitivity": "Sensitivity",
     "min_area": "Smallest motion, in percent of the picture",
@@ -83,6 +84,10 @@ class RecordingForm(Form):
         self.fields["audio"].help_text = (
             "Many laws forbid recording what people say without their knowing; it may be a crime. Switch this on only "
             "when everybody who may be heard knows, visitors too."
+        )
+        self.fields["doorbell"].help_text = (
+            "Whoever may watch it is told at once, with a picture. A ring is recorded from ten seconds before, which "
+            "are kept in memory for that; unless the camera is recorded «never»."
         )
         days = many(house.still_days, "day")
         self.fields["stills_every"].help_text = f"Pictures to leaf through, kept {days}, whether or not it is recorded."

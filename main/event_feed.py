@@ -76,19 +76,25 @@ class Listener:
 class Sight:
     """Whose events a log-in may see; `until`: monotonic seconds."""
 
-    cameras: frozenset[int]
+    cameras: frozenset[int | None]
     everything: bool
     until: float
 
     def covers(self, told: Told) -> bool:
         return self.everything or told.camera in self.cameras
 
+    def words(self, told: Told) -> str:
+        """The message for that log-in; empty where it is not theirs to read."""
+        return told.text if self.covers(told) else ""
+
 
 class EventFeed:
     """One for each process; belongs to one event loop. Its own thread does the reading."""
 
+    name = "event-feed"
+
     def __init__(self) -> None:
-        self._reader = ThreadPoolExecutor(1, thread_name_prefix="events")
+        self._reader = ThreadPoolExecutor(1, thread_name_prefix=self.name)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._reset()
 
@@ -116,8 +122,8 @@ class EventFeed:
                 self._forget()
                 self._listen_to_the_engine()
                 # What is there already is not news.
-                self._sort_out(await self._in_thread(changed_rows, self._newest - OVERLAP, {}))
-                self._task = loop.create_task(self._run(), name="event-feed")
+                self._sort_out(await self._in_thread(self.changed, self._newest - OVERLAP, {}))
+                self._task = loop.create_task(self._run(), name=self.name)
             self._listeners.add(listener)
 
     def detach(self, listener: Listener) -> None:
@@ -131,9 +137,17 @@ class EventFeed:
         known = self._sights.get(login)
         if known is None or time.monotonic() >= known.until:
             now = time.monotonic()
-            known = await self._in_thread(sight_of, login, now + RIGHTS_HOLD)
+            known = await self._in_thread(self.sight_of, login, now + RIGHTS_HOLD)
             self._sights = {one: sight for one, sight in self._sights.items() if sight.until > now} | {login: known}
         return known
+
+    # What is read, in the feed's own thread
+
+    def changed(self, since: datetime, seen: dict[int, datetime]) -> tuple[dict[int, datetime], list[Told]]:
+        return changed_rows(since, seen)
+
+    def sight_of(self, login: Login, until: float) -> Sight:
+        return sight_of(login, until)
 
     async def stop(self) -> None:
         """Nothing happens in another event loop than the one it runs in."""
@@ -171,7 +185,7 @@ class EventFeed:
         """Read what is new and give it to every listener; who may see it is asked when it is sent."""
         # A clock that was set back must not hide what is written by the new time.
         since = min(self._newest, timezone.now()) - OVERLAP
-        for told in self._sort_out(await self._in_thread(changed_rows, since, self._seen)):
+        for told in self._sort_out(await self._in_thread(self.changed, since, self._seen)):
             for listener in self._listeners:
                 listener.put(told)
 

@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 import time
+from collections.abc import Callable
 from typing import Any
 
 from channels.generic.websocket import AsyncWebsocketConsumer
@@ -11,7 +12,7 @@ from django.db import DatabaseError
 
 from camera.live.feed import Bell
 from camera.live.hub import running_hub
-from main.event_feed import Listener, current_feed
+from main.event_feed import EventFeed, Listener, current_feed
 from main.handshake import CLOSED_FAILED, CLOSED_LOGGED_OUT, CLOSED_TOO_LONG, greet, number
 from main.presence import Watch
 from main.watchers import running_watchers
@@ -25,6 +26,10 @@ CLOSED_BUSY = 1013
 
 class EventConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     """One socket. A slow one gets only the newest state of each event; its log-in is asked for again all the time."""
+
+    feed: Callable[[], EventFeed] = staticmethod(current_feed)
+    listening: type[Listener] = Listener
+    told_of = "events"
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         self.bell = Bell()
@@ -44,15 +49,21 @@ class EventConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             return
         _, login = greeted
         await running_hub()
-        self.watch, self.listener = Watch(login, self.bell), Listener(login, self.bell)
+        self.watch, self.listener = Watch(login, self.bell), self.listening(login, self.bell)
         try:
-            await current_feed().attach(self.listener)
+            await self.feed().attach(self.listener)
         except DatabaseError:
             await self.close(CLOSED_BUSY)
             return
         await self.accept()
         running_watchers().attach(self.watch)
         self.sender = asyncio.create_task(self.keep_sending(), name="event-socket")
+
+    async def begin(self, listener: Listener) -> None:
+        """What is said first."""
+
+    async def turn(self, listener: Listener) -> None:
+        """Before it waits for what happens next: at least once a second."""
 
     async def disconnect(self, code: int) -> None:
         self.leave()
@@ -62,7 +73,7 @@ class EventConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         if self.sender is not None:
             self.sender.cancel()
         if self.listener is not None:
-            current_feed().detach(self.listener)
+            self.feed().detach(self.listener)
             self.listener = None
         if self.watch is not None:
             running_watchers().detach(self.watch)
@@ -82,7 +93,7 @@ class EventConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         if number(ping) is not None:
             await self.tell(json.dumps({"pong": ping, "now": time.time()}))
         else:
-            error = {"code": "bad_request", "message": "Send {'ping': a number}; events come by themselves."}
+            error = {"code": "bad_request", "message": f"Send {{'ping': a number}}; {self.told_of} come by themselves."}
             await self.tell(json.dumps({"error": error}))
 
     async def close(self, code: int | None = None, reason: str | None = None) -> None:
@@ -96,7 +107,11 @@ class EventConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     async def keep_sending(self) -> None:
         try:
+            if self.listener is not None:
+                await self.begin(self.listener)
             while await self.send_pending():
+                if self.listener is not None:
+                    await self.turn(self.listener)
                 await self.bell.wait(LOOK_EVERY)
         except OSError:
             return  # the listener is gone; the server tells the consumer so
@@ -115,11 +130,11 @@ class EventConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
                 return not self.closed
             try:
                 # Asked before each: the one before may have waited long for a slow listener.
-                sight = await current_feed().sight(self.listener.login)
+                sight = await self.feed().sight(self.listener.login)
             except DatabaseError as error:
                 logger.warning("rights cannot be asked, events wait: %s", error)
                 await asyncio.sleep(LOOK_EVERY)
                 continue
             told = self.listener.take() if self.listener is not None else None
-            if told is not None and sight.covers(told):
-                await self.tell(told.text)
+            if told is not None and (words := sight.words(told)):
+                await self.tell(words)

@@ -9,8 +9,10 @@ from django.conf import settings
 from django.http import parse_cookie
 from django.http.request import split_domain_port, validate_host
 
+from accounts.models import Role
 from camera.access import ANONYMOUS, Actor
 from main.actors import Login, again, token_actor
+from main.kiosk_bounds import SOCKETS as KIOSK_SOCKETS
 from main.watchers import in_thread
 
 CLOSED_LOGGED_OUT = 4401
@@ -60,7 +62,7 @@ async def greet(scope: dict[str, Any]) -> tuple[Actor, Login] | None:
     if not right_place(scope):
         return None
     actor, login = await sync_to_async(in_thread, thread_sensitive=False)(socket_actor, scope)
-    return None if actor.user_id is None else (actor, login)
+    return None if actor.user_id is None or _out_of_bounds(scope, actor) else (actor, login)
 
 
 async def greet_anybody(scope: dict[str, Any]) -> Login | None:
@@ -71,4 +73,10 @@ async def greet_anybody(scope: dict[str, Any]) -> Login | None:
     if not right_place(scope):
         return None
     actor, login = await sync_to_async(in_thread, thread_sensitive=False)(socket_actor, scope)
-    return None if header(scope, b"authorization") and not actor.is_known else login
+    refused = _out_of_bounds(scope, actor) or (header(scope, b"authorization") and not actor.is_known)
+    return None if refused else login
+
+
+def _out_of_bounds(scope: dict[str, Any], actor: Actor) -> bool:
+    """A screen of the house has one socket and no other."""
+    return actor.role == Role.KIOSK and scope.get("path") not in KIOSK_SOCKETS

@@ -1,4 +1,4 @@
-"""Two small rules for every reply."""
+"""Small rules for every request and reply."""
 
 import logging
 import time
@@ -12,11 +12,14 @@ from django.http.response import HttpResponseBase
 from django.utils import timezone
 from django.utils.deprecation import MiddlewareMixin
 
+from accounts.logins import BEGAN
 from main.models import SiteSettings
 
 logger = logging.getLogger(__name__)
 # These show none, and must answer at once when the database is away.
 WITHOUT_TIMES = ("/healthz", "/metrics")
+# The day on which a log-in was used last.
+USED = "login_used"
 
 
 class PrivateReplies(MiddlewareMixin):
@@ -25,6 +28,21 @@ class PrivateReplies(MiddlewareMixin):
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
         response.headers.setdefault("Cache-Control", "private, no-store")
         return response
+
+
+class LastingLogins(MiddlewareMixin):
+    """A log-in that is used goes on: once a day it gets its whole time again. One that nobody uses ends."""
+
+    def process_request(self, request: HttpRequest) -> None:
+        if settings.SESSION_COOKIE_NAME not in request.COOKIES or request.path in WITHOUT_TIMES:
+            return
+        try:
+            began = request.session.get(BEGAN)
+        except DatabaseError:
+            return  # whoever needs it says so
+        today = f"{timezone.now():%Y-%m-%d}"
+        if isinstance(began, dict) and request.session.get(USED, str(began.get("at", ""))[:10]) != today:
+            request.session[USED] = today
 
 
 class HouseTime(MiddlewareMixin):

@@ -14,6 +14,13 @@ from django.db import connection, models, transaction
 from django.utils import timezone
 
 from camera.models import Camera, Recording, RecordMode
+from main.notify_models import Announcement, Channel, Delivery, NotifyChoice, PushKeys, Rule
+from main.ring_models import Attention, RingAnswer
+
+__all__ = [
+    "Announcement", "AppendOnlyError", "Attention", "AuditEntry", "Channel", "Delivery", "LogLine", "NotifyChoice",
+    "PushKeys", "RingAnswer", "Rule", "SiteSettings", "ViewingSession", "WallChoice",
+]  # fmt: skip
 
 
 def check_time_zone(name: str) -> None:
@@ -78,6 +85,27 @@ class SiteSettings(models.Model):
         blank=True,
         validators=[MinValueValidator(0.01), MaxValueValidator(1e6)],
         help_text="Empty: as much as fits, up to 80 % of the disk.",
+    )
+    ring_replies = models.TextField(
+        "quick replies at the door",
+        blank=True,
+        max_length=1000,
+        default="Coming!\nOne moment, please.\nPlease leave it at the door.\nSorry, nobody can come to the door now.",
+        help_text="One on each line. Whoever answers a ring may also write their own.",
+    )
+    kiosk_texts = models.TextField(
+        "notice on the screens of the house",
+        blank=True,
+        max_length=2000,
+        default="",
+        help_text="One language after another, each line with its code first, as in «en: Please ring once.» "
+        "Empty: only the notice that is always there, who watches and what is recorded.",
+    )
+    house_url = models.URLField(
+        "address of the house in messages",
+        blank=True,
+        default="",
+        help_text="Such as https://home.example.org: what a message links to. Empty: messages have no link.",
     )
     first_run_done = models.BooleanField(default=False, editable=False)
     # What was last asked of the compatible stream at /stream; empty before anybody asked: then the first picture opens

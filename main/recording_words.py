@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-WORDS = {"always": "always on", "motion": "motion", "watched": "somebody watches"}
+WORDS = {"always": "always on", "motion": "motion", "watched": "somebody watches", "ring": "somebody rings"}
 
 
 def reason_words(reasons: Iterable[str], name: str, session: int | None) -> str:

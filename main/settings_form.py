@@ -3,11 +3,14 @@
 import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from django import forms
 from django.conf import settings as django_settings
 from django.core.exceptions import ValidationError
+from django.core.validators import URLValidator
 
+from main.door_words import check_notices, check_replies
 from main.footage_facts import kept_facts, where_facts
 from main.models import SiteSettings
 from main.recordings_folder import check_folder, roots
@@ -19,6 +22,7 @@ else:
     Form = forms.ModelForm
 
 LIMITS = {"recording_days", "event_days", "still_days", "gigabytes_kept"}
+WRONG_ADDRESS = "Write only where the house is, such as https://home.example.org or http://192.168.1.20:8000."
 NUMBER = "Write a number, for instance {}."
 GROUPS = (
     ("What is the house called?", ("site_name",)),
@@ -26,6 +30,8 @@ GROUPS = (
     ("When are cameras recorded?", ("record", "pre_roll", "post_roll", "manual_hours")),
     ("Where do recordings go?", ("recordings_path",)),
     ("How long is footage kept?", ("recording_days", "event_days", "still_days", "gigabytes_kept")),
+    ("What is said at the door?", ("ring_replies", "kiosk_texts")),
+    ("Where do messages lead?", ("house_url",)),
     ("Who may come in?", ("signups_open",)),
     ("Which clock do the pages show?", ("time_zone",)),
 )
@@ -52,6 +58,18 @@ def check_site_name(name: str) -> None:
         raise ValidationError("Give the house a name that can be seen.")
 
 
+def check_address(address: str) -> str:
+    """Where the house is, without the slash at the end: paths are put behind it. Raises ValidationError."""
+    address = address.strip()
+    if not address:
+        return ""
+    URLValidator(schemes=["http", "https"], message=WRONG_ADDRESS)(address)
+    parts = urlsplit(address)
+    if parts.username is not None or parts.query or parts.fragment or parts.path.strip("/"):
+        raise ValidationError(WRONG_ADDRESS)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
 class SettingsForm(Form):
     class Meta:
         model = SiteSettings
@@ -68,6 +86,9 @@ class SettingsForm(Form):
             "event_days": "Days that events and their pictures are kept",
             "still_days": "Days that stills are kept",
             "gigabytes_kept": "Gigabytes of recordings kept",
+            "ring_replies": "Quick replies",
+            "kiosk_texts": "Notice on the screens of the house",
+            "house_url": "Address of the house",
             "signups_open": "Anybody who reaches this site may sign up",
             "time_zone": "Time zone",
         }
@@ -109,7 +130,11 @@ class SettingsForm(Form):
         widgets = {
             "time_zone": forms.TextInput(attrs={"list": "time-zones", "autocomplete": "off", "spellcheck": "false"}),
             "recordings_path": forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+            "ring_replies": forms.Textarea(attrs={"rows": 5}),
+            "kiosk_texts": forms.Textarea(attrs={"rows": 4}),
+            "house_url": forms.TextInput(attrs={"inputmode": "url", "autocomplete": "off", "spellcheck": "false"}),
         }
+        field_classes = {"house_url": forms.CharField}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -129,6 +154,15 @@ class SettingsForm(Form):
         name: str = self.cleaned_data["site_name"]
         check_site_name(name)
         return name
+
+    def clean_ring_replies(self) -> str:
+        return check_replies(self.cleaned_data["ring_replies"])
+
+    def clean_kiosk_texts(self) -> str:
+        return check_notices(self.cleaned_data["kiosk_texts"])
+
+    def clean_house_url(self) -> str:
+        return check_address(self.cleaned_data["house_url"])
 
     def _post_clean(self) -> None:
         """The folder is tried last, when all else is right: trying may make it."""

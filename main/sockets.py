@@ -31,6 +31,7 @@ from main.live_forms import TileWish
 from main.live_line import line_of
 from main.live_sending import LiveSending
 from main.presence import LOGGED_OUT, Watch
+from main.ring_socket import RingConsumer
 from main.steering import Steering, WrongMoveError, wanted_move
 from main.tiles import Tile, WishError, wishes
 from main.viewings import Transport, Visitor
@@ -258,6 +259,7 @@ websocket_application = URLRouter(
     [
         path("ws/live/", LiveConsumer.as_asgi()),
         path("ws/events/", EventConsumer.as_asgi()),
+        path("ws/rings/", RingConsumer.as_asgi()),
         path("ws/webcam/", WebcamConsumer.as_asgi()),
         re_path("", RefusingConsumer.as_asgi()),
     ],

@@ -18,6 +18,9 @@ from typing import TypeVar
 import environ
 import psutil
 
+from surveillance.broker import EXAMPLE, Broker, read_broker
+from surveillance.mail import FROM, SERVER, MailServer, read_server
+
 T = TypeVar("T")
 SAMPLE_KEYS = ("change", "secret", "insecure", "example", "sample", "your", "default")
 # As they stand in examples, without whatever is no letter.
@@ -198,6 +201,34 @@ class Environment:
             self.fault(name, "not of at most 200 plain letters, digits and signs", secrets.token_urlsafe(18))
         elif len(raw) < GOOD_PASSWORD:
             self.warnings.append(f"{name} has fewer than {GOOD_PASSWORD} characters and could be guessed")
+        return raw
+
+    def broker(self, name: str) -> Broker | None:
+        """The MQTT broker; None for none. The value may hold a password: it is not repeated."""
+        raw = self.text(name)
+        try:
+            found = read_broker(raw) if raw else None
+        except ValueError as error:
+            self.fault(name, str(error), EXAMPLE)
+            return None
+        if found is not None and found.is_bare:
+            self.warnings.append(f"{name} sends its password over the network unencrypted; use mqtts://")
+        return found
+
+    def mail_server(self, name: str) -> MailServer:
+        """Where mail is handed over; without a host: nowhere."""
+        try:
+            return read_server(self.text(name))
+        except ValueError:
+            # It may hold a password: it is not repeated.
+            self.fault(name, "not the address of a mail server, by smtp, smtp+tls or smtps", SERVER)
+            return MailServer()
+
+    def mail_address(self, name: str, default: str) -> str:
+        """What mail is from: an address, or a name with the address in angle brackets."""
+        raw = self.text(name) or default
+        if not FROM.fullmatch(raw):
+            self.fault(name, f"{raw!r} is not a mail address", "Fairwatch <house@example.org>")
         return raw
 
     def _make_secret(self, name: str) -> str:

@@ -35,6 +35,10 @@ ENGINE_NAME = _env.word("ENGINE_NAME", "main")
 LOG_LEVEL = _env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"))
 ADDUSER_PASSWORD = _env.text("ADDUSER_PASSWORD")
 TIME_ZONE = _env.time_zone("TIME_ZONE", "UTC")
+# A surveillance.broker.Broker; None: no MQTT.
+MQTT_URL = _env.broker("MQTT_URL")
+_mail = _env.mail_server("EMAIL_URL")
+EMAIL_FROM = _env.mail_address("EMAIL_FROM", _mail.sender)
 _database = _env.database("DATABASE_URL", f"sqlite:///{BASE_DIR / 'db.sqlite3'}")
 _env.stop_if_wrong()
 # What is allowed but should not stay so; `serve` says it.
@@ -80,7 +84,9 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "main.kiosk_bounds.KioskBounds",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "main.middleware.LastingLogins",
     "main.middleware.HouseTime",
     "django.contrib.messages.middleware.MessageMiddleware",
     "allauth.account.middleware.AccountMiddleware",
@@ -121,7 +127,12 @@ ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_USERNAME_MIN_LENGTH = 2
-EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"
+EMAIL_BACKEND = "django.core.mail.backends." + ("smtp.EmailBackend" if _mail.host else "dummy.EmailBackend")
+EMAIL_HOST, EMAIL_PORT = _mail.host, _mail.port
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _mail.user, _mail.password
+EMAIL_USE_TLS, EMAIL_USE_SSL = _mail.scheme == "smtp+tls", _mail.scheme == "smtps"
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = EMAIL_FROM
 
 # Rate limits live in the database so that several web processes share them.
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "cache"}}
@@ -160,6 +171,7 @@ CONTENT_SECURITY_POLICY = {
         "media-src": [SELF, "blob:"],
         "connect-src": [SELF],
         "font-src": [SELF],
+        "worker-src": [SELF],
         "manifest-src": [SELF],
         "form-action": [SELF],
         "base-uri": [NONE],

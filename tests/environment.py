@@ -14,6 +14,7 @@ atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
 DEFAULTS = (
     "DEBUG", "ALLOWED_HOSTS", "TLS", "TRUSTED_PROXIES", "CSRF_TRUSTED_ORIGINS", "STORAGE_ROOTS", "LOG_LEVEL",
     "CAMERA_PASSWORD", "PUSH_MAX_BYTES", "PUSH_MAX_PIXELS", "PUSH_FPS", "X_ACCEL_REDIRECT", "ADDUSER_PASSWORD",
+    "EMAIL_URL", "EMAIL_FROM", "MQTT_URL",
 )  # fmt: skip
 os.environ |= dict.fromkeys(DEFAULTS, "")
 os.environ |= {

@@ -13,7 +13,7 @@ from camera.engine.mover import Mover
 from camera.engine.moving import refusal
 from camera.ptz.driver import Can, Description, Login, Motion, Preset, PtzError, Stream, Switches
 
-EVERYTHING = frozenset(Can) - {Can.EVENTS}
+EVERYTHING = frozenset(Can) - {Can.EVENTS, Can.DOORBELL}
 Call = tuple[float, str, tuple[Any, ...]]
 
 

@@ -16,7 +16,7 @@ from PIL import Image
 
 from camera import bus, keys
 from camera.models import Camera
-from main.pushing import keyring, reception
+from main.pushing import keyring, reception, ringing
 from tests.live_house import Voice, Web
 
 TAKEN: dict[str, Any] = {"ok": True, "event": "", "known": False}
@@ -48,7 +48,7 @@ class PlayedEngine:
         while not self.stopped.is_set():
             if self.router.socket.poll(5):
                 for peer, header, payload in self.router.receive():
-                    if header["name"] == "frame":
+                    if header["name"] in ("frame", "ring"):
                         self.frames.append((header["body"], payload, time.monotonic()))
                         waiting.append((peer, header))
             if self.open.is_set():
@@ -130,6 +130,7 @@ def push_house() -> Iterator[PushHouse]:
     key = keys.issue(camera)
     reception.current_keyring = keyring.Keyring()
     reception.current_wrong_keys = keyring.WrongKeys()
+    ringing.current_bell = ringing.Bell()
     with Voice() as voice, played_engine() as engine, Web() as web:
         voice.online(camera.pk)
         yield PushHouse(web, voice, engine, camera, key)

@@ -16,6 +16,8 @@ from camera.models import Camera, EventStill, Gap, Grant, HourUsage, RecordReque
 from main.models import AuditEntry, LogLine, SiteSettings, ViewingSession, WallChoice
 from tests.conftest import PASSWORD
 from tests.footage_cast import happened, recorded
+from tests.kiosk_kit import paired
+from tests.notify_kit import ring_told
 from tests.test_settings_page import GOOD as SETTINGS
 
 pytestmark = pytest.mark.django_db
@@ -76,9 +78,11 @@ def test_every_list_and_every_row_opens(
     Invite.objects.issue(Role.MEMBER, alice)
     ApiToken.objects.issue(alice, "television")
     JoinLink.objects.issue(yard.pk, alice, 1)
+    paired(alice, yard)
     SiteSettings.load()
     WallChoice.objects.create(user=alice, order=[yard.pk])
     Gap.objects.create(camera=yard, cause="PRIVACY", started_at=now)
+    ring_told(yard, alice)
     for model in [
         model for label in ("accounts", "camera", "main") for model in apps.get_app_config(label).get_models()
     ]:

@@ -35,6 +35,7 @@ WRONG = [
     ("CAMERA_PASSWORD", "caf\u00e9-S3CRETpw", "plain letters"),
     ("CAMERA_PASSWORD", "S3CRETpw" * 30, "at most 200"),
     ("PUSH_FPS", "0", "whole number"),
+    ("MQTT_URL", "mqtt://house:S3CRETpw@broker/topic", "mqtt://user:password@host:port"),
     ("SECRET_KEY", "", "empty"),
     ("SECRET_KEY", "short", "short"),
     ("SECRET_KEY", "please-change-me-please-change-me-please-change-me", "sample"),

@@ -66,7 +66,7 @@ def test_movement_is_told_as_it_begins_and_ends(camera: OnvifCamera, topic: str,
     ("topic", "word"),
     [
         ("VideoSource/ImageTooBlurry/ImagingService", "State"),
-        ("Device/Trigger/DigitalInput", "LogicalState"),
+        ("Device/Trigger/Relay", "LogicalState"),
         ("RuleEngine/CellMotionDetector/Motion", "ObjectId"),
         ("Device/HardwareFailure/StorageFailure", "Failed"),
     ],

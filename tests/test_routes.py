@@ -15,6 +15,7 @@ from django.utils import timezone
 from accounts.models import ApiToken, Invite, User
 from camera.models import Camera, Event, EventStill, Grant
 from main.models import ViewingSession
+from tests.access_rows import kiosk, notify, pwa, rings
 from tests.archive_cast import AT, BODY, filed, picture
 from tests.footage_cast import happened, looked
 from tests.stills_cast import filmed, kept
@@ -106,12 +107,17 @@ ACCESS: dict[str, tuple[int, int, int, int]] = {
     "api/v1/cameras/<slug>/preset/<name>": (405, 405, 405, 405),
     "api/v1/cameras/<slug>/snapshot": (405, 405, 405, 405),
     "api/v1/cameras/<slug>/frames": (405, 405, 405, 405),
+    "api/v1/cameras/<slug>/ring": (405, 405, 405, 405),
     "api/upload_frame": (405, 405, 405, 405),
     "api/v1/events": (200, 200, 200, 401),
     "api/v1/recordings": (200, 200, 200, 401),
     "api/v1/viewings": (200, 200, 200, 401),
     "healthz": (503, 503, 503, 503),
     "metrics": (200, 200, 200, 200),
+    **rings.ROWS,
+    **kiosk.ROWS,
+    **notify.ROWS,
+    **pwa.ROWS,
 }
 ARGUMENTS = {
     "<slug:slug>": "yard",
@@ -139,7 +145,7 @@ def path_of(route: str) -> str:
     """The route with arguments that exist; a person is bob, a token or row number 1."""
     if route.startswith("people/"):
         route = route.replace("<int:pk>", str(User.objects.get(username="bob").pk))
-    if route.startswith("events/"):
+    if route.startswith(("events/", "rings/", "notifications/picture/")):
         route = route.replace("<int:pk>", str(Event.objects.get().pk))
     if route.startswith("logs/"):
         route = route.replace("<int:pk>", str(ViewingSession.objects.get(user_name="bob", device="VLC").pk))
@@ -157,7 +163,7 @@ def test_every_route_has_a_row_and_every_row_a_route() -> None:
 def everybody(
     alice: User, bob: User, charlie: User, yard: Camera, bob_watches: Grant, client_of: Callable[[User | None], Client]
 ) -> list[Client]:
-    event = happened(yard, timezone.now())
+    event = happened(yard, timezone.now(), kind="ring")
     EventStill.objects.create(pk=event.pk, event=event, uid=event.uid, captured_at=event.started_at)
     looked(bob, yard, timezone.now(), device="VLC")
     recording = filed(yard, pk=1, playable="ready")

@@ -86,9 +86,8 @@ def test_a_manager_and_a_token_feed_a_named_camera(
     assert Camera.objects.count() == 1
 
 
-@pytest.mark.parametrize("role", [Role.GUEST, Role.KIOSK])
-def test_guests_and_kiosks_have_no_webcam(role: str, web: Web, lane: PlayedLane, bob: User) -> None:
-    User.objects.filter(pk=bob.pk).update(role=role)
+def test_guests_have_no_webcam(web: Web, lane: PlayedLane, bob: User) -> None:
+    User.objects.filter(pk=bob.pk).update(role=Role.GUEST)
     with web.socket(PATH, Cookie=cookie_of(bob)) as socket:
         say(socket, hello={})
         assert error(socket) == "not_allowed"

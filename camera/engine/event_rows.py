@@ -11,7 +11,7 @@ from django.utils import timezone
 from camera import paths, ports
 from camera.engine.supervisor import Child
 from camera.models import Camera, Event, EventStill, Recording
-from camera.reports import BadReportError, EventSeen, PushedStill
+from camera.reports import BadReportError, EventSeen, PushedStill, RingPictured
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
@@ -151,6 +151,21 @@ class EventRows:
         if found is not None and (found.writer, found.sender_id) != (child.token, report.sender_id):
             raise BadReportError("the name of another event")
         return found
+
+
+def ring_pictured(report: RingPictured, child: Child) -> Written:
+    """The picture of a ring, whose row the engine has made. Raises BadReportError."""
+    _check_place(report.image, child)
+    row = Event.objects.filter(uid=report.uid, kind=Event.Kind.RING, camera=child.wanted.camera, writer="").first()
+    if row is None:
+        raise BadReportError("no ring of this camera")
+    if row.image and row.image != report.image:
+        return Written(uid=row.uid, known=True)
+    row.image = report.image
+    _touch(row)
+    row.save(update_fields=["image", "changed_at", "recording"])
+    ports.on_event(row, False)
+    return Written(row, row.uid)
 
 
 def _check_place(name: str, child: Child) -> None:

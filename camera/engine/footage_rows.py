@@ -8,7 +8,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from camera import paths
-from camera.engine.event_rows import LONGEST, EventRows, Memory, Written, moment
+from camera.engine.event_rows import LONGEST, EventRows, Memory, Written, moment, ring_pictured
 from camera.engine.orders import is_allowed
 from camera.engine.supervisor import Child
 from camera.models import Camera, Event, Recording, Storage
@@ -20,6 +20,7 @@ from camera.reports import (
     RecordingClosed,
     RecordingOpened,
     Report,
+    RingPictured,
 )
 
 People = Callable[[int, Iterable[str]], list[int]]
@@ -63,6 +64,9 @@ class FootageRows:
             # Not before it is committed.
             self._events.remember(report, child, written)
             return written
+        if isinstance(report, RingPictured):
+            with transaction.atomic():
+                return ring_pictured(report, child)
         with transaction.atomic():
             if isinstance(report, RecordingOpened):
                 self._opened(report, child)

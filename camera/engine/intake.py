@@ -11,7 +11,7 @@ from camera.engine.event_rows import Written
 from camera.engine.footage_rows import FootageRows, TooEarlyError
 from camera.engine.rows import Rows
 from camera.engine.supervisor import Child
-from camera.reports import BadReportError, Report, parse
+from camera.reports import BadReportError, Report, RingPictured, parse
 
 logger = logging.getLogger(__name__)
 
@@ -97,6 +97,8 @@ class Intake:
             logger.error("camera %s: a report was not taken: %s", child.wanted.camera, error)
             self._later(lambda: self._refused(child, seq, "the database refuses it"))
         else:
+            if isinstance(report, RingPictured) and written.event is not None:
+                self._rows.requests.rings.pictured(written.event.pk)
             self._later(lambda: self._done(child, seq, written))
 
     def _written(self, child: Child, report: Report) -> Written:

@@ -19,12 +19,13 @@ import zmq
 from camera import bus
 from camera.engine.adoption import Adoption
 from camera.engine.asking import Asking
-from camera.engine.forwarding import Forwarding
+from camera.engine.forwarding import Forwarding, Reply
 from camera.engine.gaps import Gaps
 from camera.engine.intake import Intake
 from camera.engine.mov_house import MovingHouse
 from camera.engine.moving import COMMANDS, Moving
 from camera.engine.outages import Outages
+from camera.engine.ringing import Ringing
 from camera.engine.rows import Rows
 from camera.engine.supervisor import Child, Slot, Supervisor, Wanted
 from camera.packets import CameraState, Reason, StateName
@@ -82,11 +83,12 @@ class Engine:
         self.outages = Outages(self.tell_event)
         self.gaps = Gaps()
         self._rows = Rows(self._want_later, [self.outages.step, self.gaps.step, self.adoption.step, *jobs])
+        self.ringing = Ringing(self._rows, self._later, self._happened)
         self._rows.once(self._take_up)
         self.intake = Intake(self._rows, self._later, self._tell, self._happened)
         self._asking = Asking(self._rows, self._supervisor.slots, self._later, self._want, self._state_of)
-        house = MovingHouse(self._rows, self._supervisor, self._tell, self._look_again)
-        self.moving = Moving(house, self._later)
+        rang = self.ringing.camera_rang
+        self.moving = Moving(MovingHouse(self._rows, self._supervisor, self._tell, self._look_again, rang), self._later)
         # State, reason and detail of each camera as they were told last.
         self._told: dict[int, tuple[str, str | None, str]] = {}
         self._poller = zmq.Poller()
@@ -99,6 +101,7 @@ class Engine:
         """What the engine before this one left; in one go, before the states it wrote are written over."""
         self.outages.begin()
         self.gaps.begin()
+        self.ringing.begin()
 
     def also(self, jobs: list[Callable[[], object]]) -> None:
         """Further jobs for the rows thread, once a second each. Before `run`."""
@@ -267,26 +270,30 @@ class Engine:
         if not isinstance(ident, str) or not isinstance(body, dict) or not isinstance(deadline, int | float):
             self._commands.garbage += 1
             return
-        # Written so that NaN counts as past.
-        if not time.time() <= deadline:
+        if not time.time() <= deadline:  # so written, NaN counts as past
             return
 
         def reply(answer: dict[str, Any], data: bytes = b"") -> None:
             self._commands.send(peer, {"type": "reply", "id": ident, "body": answer}, data)
 
-        if name == "ping":
-            behind = time.monotonic() - self._rows.turned_at
-            reply({"ok": True, "pid": os.getpid(), "rows_behind": round(behind, 1)})
+        if name in COMMANDS:
+            self.moving.ask(name, body, float(deadline), reply)
+        elif name in ("frame", "record", "ring", "test", "tell"):
+            self._pass(name, body, payload, float(deadline), reply)
+        elif name == "ping":
+            reply({"ok": True, "pid": os.getpid(), "rows_behind": round(time.monotonic() - self._rows.turned_at, 1)})
         elif name == "poke":
             self._rows.look()
             reply({"ok": True})
-        elif name == "frame":
-            self.forwarding.frame(body, payload, float(deadline), reply)
-        elif name == "test":
-            self._asking.test(body, reply)
-        elif name == "record":
-            self._asking.record(body, reply, float(deadline))
-        elif name in COMMANDS:
-            self.moving.ask(name, body, float(deadline), reply)
         else:
             reply({"ok": False, "error": f"no such command: {str(name)[:40]}"})
+
+    def _pass(self, name: str, body: dict[str, Any], payload: bytes, deadline: float, reply: Reply) -> None:
+        if name == "frame":
+            self.forwarding.frame(body, payload, deadline, reply)
+        elif name == "record":
+            self._asking.record(body, reply, deadline)
+        elif name == "test":
+            self._asking.test(body, reply)
+        else:
+            self.ringing.ask(name, body, deadline, reply)

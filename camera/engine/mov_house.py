@@ -12,7 +12,8 @@ from camera.ptz.driver import Description, Motion
 
 
 class MovingHouse:
-    """`send` brings a message to the camera process of a token, `look_again` has a camera's state told anew."""
+    """`send` brings a message to the camera process of a token, `look_again` has a camera's state told anew, `rang` is
+    called with the camera and the time when somebody presses its own button."""
 
     def __init__(
         self,
@@ -20,13 +21,17 @@ class MovingHouse:
         supervisor: Supervisor,
         send: Callable[[str, dict[str, Any]], None],
         look_again: Callable[[int], None],
+        rang: Callable[[int, float], None],
     ) -> None:
-        self._rows, self._supervisor, self._send = rows, supervisor, send
+        self._rows, self._supervisor, self._send, self._rang = rows, supervisor, send, rang
         self.look_again = look_again
         self._count = 0
 
     def stirred(self, camera: int, motion: Motion) -> None:
-        """The camera's own word goes to its process, which finds motion; where none runs, to nobody."""
+        """The camera's own word goes to its process, which finds motion, where one runs; its button rings."""
+        if motion.pressed is not None:
+            self._rang(camera, motion.at)
+            return
         slot = self._supervisor.slots.get(camera)
         if slot is not None and slot.child is not None:
             self._count += 1

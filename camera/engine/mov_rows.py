@@ -32,6 +32,7 @@ def control_of(camera: Camera) -> Control | None:
         pan_inverted=camera.pan_inverted,
         tilt_inverted=camera.tilt_inverted,
         hears=camera.detect != Detect.OFF,
+        doorbell=camera.doorbell,
         lacks_streams=not camera.stream_address,
         is_lost=camera.address_lost or password is None or cloud_password is None,
     )

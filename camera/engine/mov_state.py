@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from camera.engine.movable import LOST, Control, Link, Make
-from camera.ptz.driver import Can, Code, Description, Driver, Motion, PtzError, Switches
+from camera.ptz.driver import Button, Can, Code, Description, Driver, Motion, PtzError, Switches
 
 logger = logging.getLogger(__name__)
 
@@ -177,8 +177,10 @@ class Standing:
             self.tell(private_since=time.time() if on else 0.0)
 
     def _listen(self) -> None:
-        """Hear of motion from now on, or no longer."""
-        wanted = self.control.hears and self.found is not None and Can.EVENTS in self.found.abilities
+        """Hear of motion and of its button from now on, or no longer."""
+        abilities = self.found.abilities if self.found is not None else frozenset[Can]()
+        rings = self.control.doorbell or Can.DOORBELL in abilities
+        wanted = (self.control.hears or rings) and Can.EVENTS in abilities
         if wanted and self._hearing is None:
             self._hearing = asyncio.create_task(self._hear(), name="camera-motion")
         elif not wanted and self._hearing is not None:
@@ -192,7 +194,8 @@ class Standing:
             began = now()
             try:
                 news = await self.link.motion()
-                for motion in news[-_MOST_NEWS:]:
+                self._ring(news)
+                for motion in [one for one in news if one.pressed is None][-_MOST_NEWS:]:
                     self._stir(motion)
                 failures, wait = 0, began + (_HEAR_EVERY if news else _HEAR_NOTHING) - now()
             except PtzError as error:
@@ -202,7 +205,17 @@ class Standing:
                 self._quiet()
             await asyncio.sleep(max(0.0, wait))
 
+    def _ring(self, news: list[Motion]) -> None:
+        """Presses that come together are one: whoever floods us rings once."""
+        pressed = [one for one in news if one.pressed is not None]
+        if not self.control.doorbell:
+            pressed = [one for one in pressed if one.pressed != Button.INPUT]
+        if pressed:
+            self._host.stirred(self._camera, pressed[0])
+
     def _stir(self, motion: Motion) -> None:
+        if motion.on and not self.control.hears:
+            return
         wall = time.time()
         self._says_motion = motion.on
         at = motion.at if abs(motion.at - wall) < CLOCK_OFF else wall

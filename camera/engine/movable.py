@@ -38,6 +38,8 @@ class Control:
     tilt_inverted: bool = False
     # Whether the camera's own word counts that something moves.
     hears: bool = False
+    # Somebody can ring here; then a button that is wired to it is the bell.
+    doorbell: bool = False
     # Whether nobody has said yet where its pictures are.
     lacks_streams: bool = False
     # Its passwords were sealed with another key.

@@ -14,6 +14,7 @@ from camera import ports
 from camera.engine import disk
 from camera.engine.mov_rows import control_of
 from camera.engine.orders import mode_of, orders_for
+from camera.engine.ring_rows import Rings
 from camera.engine.supervisor import Wanted
 from camera.models import Camera, Recording, RecordMode, RecordRequest
 
@@ -50,6 +51,7 @@ class Requests:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
+        self.rings = Rings(clock)
         self._watched_until: dict[int, float] = {}
         self._people: OrderedDict[tuple[int, str], int] = OrderedDict()
 
@@ -64,7 +66,14 @@ class Requests:
                 camera.pk,
                 camera.enabled,
                 camera.source_config(),
-                orders_for(camera, policy, reasons[camera.pk], held, tuple(cuts.get(camera.pk, ()))),
+                orders_for(
+                    camera,
+                    policy,
+                    reasons[camera.pk],
+                    held,
+                    tuple(cuts.get(camera.pk, ())),
+                    self.rings.of(camera.pk, policy.post_roll if camera.post_roll is None else camera.post_roll),
+                ),
                 camera.name,
                 control_of(camera),
             )

@@ -16,10 +16,11 @@ from camera.orders import Orders
 from camera.packets import Frame, SourceConfig
 from camera.process.answers import NOT_FOUND, Body, refusal
 from camera.process.aside import Aside
-from camera.process.capture import Capture, FanOut, LiveOutput
+from camera.process.capture import Capture, FanOut, LiveOutput, PacketSink
 from camera.process.clock import RealClock
 from camera.process.configuration import Configuration
 from camera.process.detection import Detection
+from camera.process.doorbell import RingPictures
 from camera.process.film import FilmOutlet, publisher
 from camera.process.filmstore import FilmStore
 from camera.process.flagged import Flagged, Then
@@ -44,6 +45,8 @@ SOURCE_GRACE = 1.0
 GRACE = 6.0
 # Of that, for the engine to say that it has the last reports.
 _LAST_WORDS = 1.0
+# Threads that end when all others have.
+_LAST = ("recorder", "closeup", "late")
 
 
 class CameraProcess:
@@ -80,12 +83,14 @@ class CameraProcess:
         self._detection.pictured = self._recorder.pictured
         self._detection.stirred = self._small.moved
         self._snapshots = Snapshots()
+        self._rings = RingPictures(self._report, self._recorder.ring.gop_until, self._recorder.pictured)
         live = LiveOutput(self._slot, self._transcoder)
         # While a source is opened: each of them watches whom this process connects to meanwhile.
         self._opening = threading.Lock()
         self._aside = Aside(configuration, self._detection, self._opening, self._transcoder.detect, clock)
         aside = [self._aside] if configuration.source.detect_address else []
-        output = FanOut([films, self._recorder, self._detection, live, self._small, self._snapshots, *aside])
+        rest: list[PacketSink] = [self._small, self._snapshots, self._rings, *aside]
+        output = FanOut([films, self._recorder, self._detection, live, *rest])
         self._capture = Capture(configuration.source, self._open, self._keeper, output, clock, configuration.timeouts)
         work = {
             "recorder": self._recorder.run,
@@ -93,6 +98,7 @@ class CameraProcess:
             "detection": self._detection.run,
             "transcoder": self._transcoder.run,
             "snapshots": self._snapshots.run,
+            "rings": self._rings.run,
             "small": self._small.run,
             "capture": self._capture.run,
         }
@@ -150,9 +156,8 @@ class CameraProcess:
 
     def _take(self, orders: Orders) -> None:
         self._orders = orders
-        self._recorder.take(orders)
-        self._detection.take(orders)
-        self._snapshots.take(orders)
+        for one in (self._recorder, self._detection, self._snapshots, self._rings):
+            one.take(orders)
         if self._inbox is not None:
             self._flagged.take(orders)
             self._late.take(orders)
@@ -257,15 +262,12 @@ class CameraProcess:
         """Close what is being written, and see that the engine hears of it, within GRACE."""
         began = time.monotonic()
         self._capture.stop.set()
-        self._transcoder.stop()
-        self._small.stop()
-        self._detection.stop()
-        self._aside.stop()
-        self._snapshots.stop()
+        for one in (self._transcoder, self._small, self._detection, self._aside, self._snapshots, self._rings):
+            one.stop()
         self._stop_pushes()
-        self._join(began + SOURCE_GRACE, "capture", "transcoder", "small", "aside", "detection", "snapshots", "flagged")
+        self._join(began + SOURCE_GRACE, *(name for name in self._threads if name not in _LAST))
         self._recorder.stop()
-        self._join(began + GRACE - _LAST_WORDS, "recorder", "closeup", "late")
+        self._join(began + GRACE - _LAST_WORDS, *_LAST)
         self._last_words(time.monotonic() + _LAST_WORDS)
         self._media.close()
         self._film_media.close()

@@ -36,6 +36,14 @@ class Why:
     def only_motion(self) -> bool:
         return self.reasons == ("motion",)
 
+    @property
+    def since(self) -> float | None:
+        """The capture time from which it is to be recorded; None where no reason lies back."""
+        found = [self.motion.begin - self.orders.pre_roll] if self.motion is not None else []
+        if "ring" in self.reasons and self.orders.rang_at:
+            found.append(self.orders.rang_at - self.orders.ring_roll)
+        return min(found, default=None)
+
 
 class Reasons:
     """Kept for the recorder; any thread may call."""

@@ -22,6 +22,8 @@ ALWAYS_SECONDS, LONGEST_SECONDS = 300.0, 3600.0
 RETRY = 5.0
 # Motion is found and confirmed so much later than it began. Seconds.
 DETECTION_LAG = 5.0
+# A ring is told so much later than the button was pressed. Seconds.
+RING_LAG = 2.0
 # So many packets in a row that cannot be written are the end of a file.
 MOST_BAD_PACKETS = 100
 # The first packets of a file, for its thumbnail: the parameter sets may come in one of their own.
@@ -89,7 +91,9 @@ class Recorder:
         """These orders hold from now on."""
         self._reasons.take(orders)
         detects = orders.detect != "off"
-        self.ring.keep((orders.pre_roll if orders.mode == "motion" else 0.0) + (DETECTION_LAG if detects else 0.0))
+        back = orders.pre_roll if orders.mode == "motion" else 0.0
+        ring = orders.ring_roll + RING_LAG if orders.ring_roll else 0.0
+        self.ring.keep(max(back + (DETECTION_LAG if detects else 0.0), ring))
         self._bell.set()
 
     def moved(self, started_at: float, last_at: float) -> None:
@@ -153,8 +157,8 @@ class Recorder:
         if self._clock.monotonic() < self._not_before:
             return False
         found = [] if why.only_motion else [self.ring.last_key()]
-        if why.motion is not None:
-            found.append(self.ring.key_before(why.motion.begin - why.orders.pre_roll, least=self._written))
+        if why.since is not None:
+            found.append(self.ring.key_before(why.since, least=self._written))
         numbers = [number for number in found if number is not None]
         if not numbers:
             return False

@@ -38,7 +38,7 @@ class Stills:
         began = self._clock()
         names = [event_picture(slug, "motion", span.started_at, span.uid, clean=clean) for clean in (False, True)]
         try:
-            jpeg = packet.data or self._decoded(packet.captured_at)
+            jpeg = packet.data or decoded(self._gop, packet.captured_at)
             if not jpeg:
                 return None
             with LOADING:
@@ -54,25 +54,26 @@ class Stills:
         self._told, self.seconds, self.newest = False, self._clock() - began, jpeg
         return names[0], names[1]
 
-    def _decoded(self, captured_at: float) -> bytes:
-        """The picture in full quality; b"" when its key frame is gone or nothing comes of it."""
-        with LOADING:
-            from camera.video.decode import Decoder
-            from camera.video.encode import JpegEncoder
 
-        found = self._gop(captured_at)
-        if found is None:
-            return b""
-        info, packets = found
-        if info.codec == "mjpeg":
-            return packets[-1].data if packets else b""
-        decoder, newest = Decoder(info), None
-        for packet in packets:
-            for frame, _ in decoder.decode(packet):
-                newest = frame
-        for frame, _ in decoder.flush():
+def decoded(gop: Gop, captured_at: float) -> bytes:
+    """The picture of that time in full quality; b"" when its key frame is gone or nothing comes of it."""
+    found = gop(captured_at)
+    if found is None:
+        return b""
+    info, packets = found
+    if info.codec == "mjpeg":
+        return packets[-1].data if packets else b""
+    with LOADING:
+        from camera.video.decode import Decoder
+        from camera.video.encode import JpegEncoder
+
+    decoder, newest = Decoder(info), None
+    for packet in packets:
+        for frame, _ in decoder.decode(packet):
             newest = frame
-        return JpegEncoder().encode(newest) if newest is not None else b""
+    for frame, _ in decoder.flush():
+        newest = frame
+    return JpegEncoder().encode(newest) if newest is not None else b""
 
 
 def put(path: Path, data: bytes) -> None:

@@ -17,6 +17,7 @@ class Can(StrEnum):
     ALARM = "alarm"
     NIGHT = "night"
     EVENTS = "events"
+    DOORBELL = "doorbell"
 
 
 class Code(StrEnum):
@@ -95,10 +96,20 @@ class Switches:
 
 @dataclass(frozen=True, slots=True)
 class Motion:
-    """The camera's own word that something moves (`on`) or has stopped. `at`: seconds since the epoch."""
+    """The camera's own word that something moves (`on`) or has stopped; or, with `pressed`, that somebody presses its
+    button, which says nothing of movement. `at`: seconds since the epoch."""
 
     on: bool
     at: float
+    pressed: "Button | None" = None
+
+
+class Button(StrEnum):
+    """What of a camera was pressed."""
+
+    DOORBELL = "doorbell"
+    # A contact that somebody has wired to it: a button, if the house says that the camera is a doorbell.
+    INPUT = "input"
 
 
 class Driver(Protocol):
@@ -134,7 +145,7 @@ class Driver(Protocol):
         """PRIVACY, LED and ALARM take True or False, NIGHT auto, on or off."""
 
     async def motion(self) -> list[Motion]:
-        """Wait up to ten seconds for what the camera's own detection says; empty when nothing came. Only with EVENTS.
+        """Wait up to ten seconds for what the camera itself says; empty when nothing came. Only with EVENTS.
         May be waiting while another task uses the other methods."""
 
     async def close(self) -> None:

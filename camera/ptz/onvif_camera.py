@@ -10,13 +10,15 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
+from aiohttp import ClientError
+from zeep.exceptions import Error as ZeepError
 from zeep.exceptions import Fault
 
 from camera.addresses import host_and_port
 from camera.ptz import onvif_media as media
 from camera.ptz import onvif_moves as moves
 from camera.ptz.driver import Can, Code, Description, Login, Motion, Preset, PtzError, Switches
-from camera.ptz.onvif_events import PARTING, Events
+from camera.ptz.onvif_events import PARTING, Events, has_button
 from camera.ptz.onvif_faults import AnswerError, RefusedError, is_refusal, refusals, told
 from camera.ptz.onvif_line import Line
 from camera.sources import net
@@ -27,6 +29,8 @@ log = logging.getLogger(__name__)
 LONGEST = 9.5
 # A camera that was entered this lately and refuses something does not mean the log-in.
 _FRESH = 30.0
+# What it takes to ask for its button counts for that time. Seconds.
+_BUTTON = 2.5
 _PTZ = "http://www.onvif.org/ver20/ptz/wsdl"
 _IMAGING = "http://www.onvif.org/ver20/imaging/wsdl"
 _EVENTS = "http://www.onvif.org/ver10/events/wsdl"
@@ -46,6 +50,7 @@ class Entered:
     motor: moves.Motor | None = None
     can: moves.Reach | None = None
     night: frozenset[str] = frozenset()
+    has_button: bool = False
     at: float = field(default_factory=time.monotonic)
 
     @property
@@ -61,6 +66,7 @@ class Entered:
             Can.HOME: can is not None and can.home,
             Can.NIGHT: len(self.night) > 1,
             Can.EVENTS: _EVENTS in self.line.xaddrs,
+            Can.DOORBELL: self.has_button,
         }
         return frozenset(ability for ability, there in offered.items() if there)
 
@@ -225,6 +231,7 @@ async def _entered(login: Login) -> Entered:
         )
         await _find_motor(it)
         await _find_night(it)
+        await _find_button(it)
     except BaseException:
         await line.close()
         raise
@@ -264,3 +271,14 @@ async def _find_night(it: Entered) -> None:
         return
     with contextlib.suppress(Fault, AttributeError, TypeError, AnswerError):
         it.night = await media.night_modes(it.line, it.source)
+
+
+async def _find_button(it: Entered) -> None:
+    """As far as the camera says; whoever cannot is a doorbell when the house says so."""
+    if _EVENTS not in it.line.xaddrs:
+        return
+    try:
+        async with asyncio.timeout(_BUTTON):
+            it.has_button = await has_button(it.line)
+    except (ZeepError, ClientError, OSError, AttributeError, TypeError, ValueError, AnswerError, RefusedError) as error:
+        log.info("%s does not say whether it has a button (%s)", it.host, type(error).__name__)

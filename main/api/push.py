@@ -1,4 +1,4 @@
-"""Pictures that programs send.
+"""Pictures that programs send, and rings.
 
 In the house's own server the short cut main/pushing/door.py answers these addresses before Django does; what stands
 here is for the API's description, and for any other server.
@@ -16,6 +16,7 @@ from main.api.schemas import ErrorOut, Time
 from main.pushing.door import read_body
 from main.pushing.reception import GoneError, Letter, receive, receive_upload
 from main.pushing.replies import Reply, to_frames, to_upload
+from main.pushing.ringing import receive_ring
 
 router = Router(tags=["v1"])
 GONE = 400
@@ -28,6 +29,16 @@ class TakenOut(Schema):
     late: bool
     event: str | None
     rate: float
+    server_time: Time
+
+
+class RungOut(Schema):
+    """The ring is stored, and told to everybody who may watch the camera. `new`: it began the event; `known`: this
+    press had been told before."""
+
+    event: int
+    new: bool
+    known: bool
     server_time: Time
 
 
@@ -58,6 +69,26 @@ async def frames(request: HttpRequest, slug: str) -> HttpResponse:
         return _response(to_frames(await receive(slug, _letter(request))))
     except GoneError:
         return HttpResponse(status=GONE)
+
+
+RING_DESCRIBED = {
+    "parameters": [
+        _header("X-Camera-Auth", "The camera's key.", required=True),
+        _header("X-Captured-At", "When the button was pressed, at most a week ago: seconds since 1970, or ISO 8601."),
+        _header("X-Event-Id", "The sender's name for this press; sent again it is the same one.", maxLength=100),
+    ],
+}
+
+
+@router.post(
+    "/cameras/{slug}/ring",
+    auth=None,
+    response={202: RungOut} | dict.fromkeys((400, 401, 404, 429, 503), ErrorOut),
+    openapi_extra=RING_DESCRIBED,
+)
+async def ring(request: HttpRequest, slug: str) -> HttpResponse:
+    """Ring at this camera's door. It is stored before the answer; presses within 20 seconds are one ring."""
+    return _response(await receive_ring(slug, _letter(request)))
 
 
 @csrf_exempt

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from django.utils.dateparse import parse_date, parse_datetime
 from ninja import Field, Schema
-from pydantic import StrictBool, StrictInt, field_validator
+from pydantic import StrictBool, StrictInt, StrictStr, field_validator
 
 SLUG = "[a-z0-9][a-z0-9-]*"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -162,7 +162,7 @@ class RecordingOut(Schema):
     started_at: Time
     ended_at: Time | None = Field(description="Null while it is being recorded.")
     state: Literal["open", "closed", "interrupted", "missing", "damaged"]
-    trigger: Literal["always", "motion", "watched", "session", "manual"]
+    trigger: Literal["always", "motion", "watched", "session", "manual", "ring"]
     bytes: int
     sha256: str = Field(description="Of the file, hex; empty while it is being recorded.")
     file: str
@@ -199,6 +199,24 @@ class MoveOut(Schema):
 
 class PresetOut(Schema):
     preset: str
+
+
+class AnswerIn(Schema):
+    text: StrictStr = Field(
+        max_length=200, description="Shown and spoken at the door; empty: you only say that you see to it."
+    )
+
+
+class AnswerOut(Schema):
+    by: str
+    text: str
+    at: Time
+
+
+class AnsweredOut(Schema):
+    first: bool = Field(description="Whether nobody had answered before you.")
+    answered_by: str = Field(description="Who was first.")
+    answers: list[AnswerOut]
 
 
 class CameraPage(Schema):

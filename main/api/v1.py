@@ -14,7 +14,7 @@ from camera.models import Camera, Right
 from camera.packets import StateName
 from camera.redact import redact
 from main import coverage
-from main.api import errors, footage, moving, push
+from main.api import answering, errors, footage, moving, push
 from main.api.auth import HOUSE_AUTH
 from main.api.house_api import DocsPage, HouseAPI
 from main.api.paging import WRONG, asking, matching, page_of
@@ -125,5 +125,6 @@ def _viewing(row: ViewingSession, recordings: list[int]) -> dict[str, Any]:
 
 api.add_router("/v1", router)
 api.add_router("/v1", footage.router)
+api.add_router("/v1", answering.router)
 api.add_router("/v1", moving.router)
 api.add_router("/v1", push.router)

@@ -1,4 +1,4 @@
-"""The key with which a program sends pictures as a camera: made and shown once, or revoked."""
+"""The key with which a program sends pictures as a camera, or rings at it: made and shown once, or revoked."""
 
 from django.conf import settings
 from django.contrib import messages
@@ -23,8 +23,8 @@ def key(request: HttpRequest, slug: str) -> HttpResponse:
     """POST with action=new makes a key and shows it, this once; action=revoke ends the one there is."""
     actor = session_actor(request)
     camera = camera_for(actor, slug, Right.MANAGE)
-    if camera.kind != "push":
-        raise Http404("Only a camera that sends its pictures itself has a key.")
+    if camera.kind != "push" and not camera.doorbell:
+        raise Http404("Only a camera that sends its pictures itself has a key, and a doorbell.")
     action = request.POST.get("action")
     if action == "new":
         if request.POST.get("instead_of", made_at(camera)) != made_at(camera):
@@ -56,6 +56,8 @@ def show_new_key(request: HttpRequest, actor: Actor, camera: Camera, *, is_new: 
         "replaced": had_one,
         "is_new": is_new,
         "address": reachable(request.build_absolute_uri(reverse("api:frames", args=[camera.slug]))),
+        "ring_address": reachable(request.build_absolute_uri(reverse("api:ring", args=[camera.slug]))),
+        "pushes": camera.kind == "push",
         "secure": request.is_secure(),
     }
     response = render(request, "camera_key.html", context)
@@ -81,7 +83,7 @@ def _revoke(request: HttpRequest, actor: Actor, camera: Camera) -> None:
     with transaction.atomic():
         keys.revoke(camera)
         ports.on_change(actor.name, f"revoked the key of camera {camera.slug}", _told(True), _told(False))
-    messages.success(request, "The key is revoked. Whatever sends with it is refused within seconds.")
+    messages.success(request, "The key is revoked. Whatever sends or rings with it is refused within seconds.")
 
 
 def _told(there: bool) -> dict[str, str]:

@@ -174,6 +174,9 @@ def _form_page(request: HttpRequest, form: CameraForm, outcome: Outcome | None =
         "hints": hints(form.actor),
         "with_password": opens_with_password(form.instance),
         "key_made_at": made_at(form.instance),
+        # The form may hold another choice, not saved yet.
+        "is_doorbell": bool(slug) and bool(form.initial.get("doorbell")),
+        "has_key": bool(slug) and (form.instance.kind == "push" or bool(form.initial.get("doorbell"))),
         "has_switches": bool(slug) and has_switches(form.instance),
     }
     return render(request, "camera_form.html", context)

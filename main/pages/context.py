@@ -15,8 +15,11 @@ from camera.live.hub import current_hub
 from camera.models import Camera, Event, Right
 from camera.packets import StateName
 from main.actors import session_actor
+from main.attention import Badge, badge
+from main.door_words import replies
 from main.footage_facts import disk_days, in_days
 from main.models import SiteSettings
+from main.notify.mqtt.standing import Standing, how_it_stands
 
 Rooms = tuple[tuple[str, str, tuple[str, ...]], ...]
 EVERYBODY = (Role.OWNER, Role.MEMBER, Role.GUEST)
@@ -30,8 +33,10 @@ ROOMS = (
     ("cameras", "Cameras", (Role.OWNER, Role.MEMBER)),
 )
 BACK_ROOMS = (
+    ("rings", "At the door", EVERYBODY),
     ("webcam", "Webcam", (Role.OWNER, Role.MEMBER)),
     ("people", "People", (Role.OWNER, Role.MEMBER)),
+    ("notifications", "Notifications", EVERYBODY),
     ("usage", "Space", (Role.OWNER, Role.MEMBER)),
     ("settings", "Settings", (Role.OWNER,)),
     ("outside", "From outside", (Role.OWNER,)),
@@ -41,6 +46,7 @@ WITHIN = {
     "watch": "wall",
     "presets": "wall",
     "event": "events",
+    "ring": "rings",
     "recording": "recordings",
     "recording_delete": "recordings",
     "recordings_several": "recordings",
@@ -56,6 +62,10 @@ WITHIN = {
     "join_links": "cameras",
     "person": "people",
     "people_invite": "people",
+    "notify_rule": "notifications",
+    "notify_rule_add": "notifications",
+    "kiosks": "people",
+    "kiosk_device": "people",
 }
 
 
@@ -123,8 +133,22 @@ class House:
         self._request = request
 
     @cached_property
+    def _settings(self) -> SiteSettings:
+        return SiteSettings.load()
+
+    @cached_property
     def name(self) -> str:
-        return SiteSettings.load().site_name
+        return self._settings.site_name
+
+    @cached_property
+    def replies(self) -> list[str]:
+        """What can be said at the door with one touch."""
+        return replies(self._settings.ring_replies)
+
+    @cached_property
+    def badge(self) -> Badge:
+        """What waits at the bell."""
+        return badge(session_actor(self._request))
 
     @cached_property
     def here(self) -> str:
@@ -167,6 +191,13 @@ class House:
     def _links(self, rooms: Rooms) -> list[Link]:
         room = WITHIN.get(self.here, self.here)
         return [Link(reverse(name), label, name == room) for name, label, roles in rooms if self._role in roles]
+
+    @cached_property
+    def broker(self) -> Standing | None:
+        """How the house stands on its MQTT broker, for owners; None where it has none."""
+        if settings.MQTT_URL is None or self._role != Role.OWNER:
+            return None
+        return how_it_stands() or Standing(words="The process that tells the broker is not running.")
 
     @property
     def tls_banner(self) -> bool:

@@ -1,6 +1,7 @@
 """What has happened: the list of events, one of them, and its picture."""
 
 import logging
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -8,6 +9,7 @@ from asgiref.sync import sync_to_async
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import PermissionDenied
+from django.db import OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
@@ -18,7 +20,7 @@ from camera import ports
 from camera.access import Actor, event_for, rights_on, rights_on_lost
 from camera.models import Detect, Event, Right
 from camera.paths import UnsafePathError
-from main import acknowledging, event_words
+from main import acknowledging, attention, event_words, rings
 from main.acknowledging import ASKING, AcknowledgeForm, may_acknowledge
 from main.actors import session_actor, stream_actor
 from main.event_filter import EventFilter, after, cursor, url
@@ -44,6 +46,9 @@ def events(request: HttpRequest) -> HttpResponse:
     context: dict[str, Any] = {"cards": [_card(one) for one in page]}
     if request.GET.get("part") == "list":
         return render(request, "events_cards.html", context)
+    if request.method == "GET":
+        with suppress(OperationalError):  # the house is busy: they are new for a little longer
+            attention.see_events(actor)
     context |= {
         "form": form,
         "chips": _chips(form, request.GET) if form.is_valid() else [],
@@ -76,6 +81,7 @@ def _context(request: HttpRequest, actor: Actor, found: Event, form: Acknowledge
     return {
         "card": _card(found),
         "event": found,
+        "ring": rings.ring_of(actor, found) if found.kind == Event.Kind.RING else None,
         "stills": stills_of(found, request.GET.get("stills", "")),
         "form": form,
         "asks": found.kind in ASKING,

@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
-from accounts.models import Invite, Role, User
+from accounts.models import Device, Invite, Role, User
 from accounts.people import LastOwnerError, place
 from camera import ports
 from camera.access import Actor
@@ -127,6 +127,10 @@ def change(request: HttpRequest, pk: int) -> HttpResponse:
         raise Http404("There is nobody like that.")
     if not actor.is_owner:
         raise PermissionDenied("Owners change what people may do.")
+    screen = Device.objects.paired().filter(user=person).first()
+    if screen is not None:
+        # What a screen may do is told on its own page, where it cannot become anything else.
+        return redirect("kiosk_device", screen.pk)
     cameras = list(Camera.objects.all())
     form = PersonForm(request.POST if request.method == "POST" else None, person, cameras)
     if request.method == "POST" and form.is_valid():

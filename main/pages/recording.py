@@ -129,9 +129,16 @@ def second_of(text: str, found: Recording) -> float:
     return min(max(second, 0.0), max(0.0, seconds_of(found) - 0.1))
 
 
+_WHY = {
+    "always": "This camera is always recorded",
+    "motion": "Something moved",
+    "watched": "Somebody watched",
+    "ring": "Somebody rang",
+}
+
+
 def why_words(found: Recording, only: str = "") -> Iterator[str]:
     """Why it was recorded, in words. `only`: the one person to be named, for those who may not read who has looked."""
-    plain = {"always": "This camera is always recorded", "motion": "Something moved", "watched": "Somebody watched"}
     sessions = [int(one[8:]) for one in found.reasons if one.startswith("session:") and one[8:].isdecimal()]
     names = dict(ViewingSession.objects.filter(pk__in=sessions[:50]).values_list("pk", "user_name")) if sessions else {}
     told: set[str] = set()
@@ -139,7 +146,7 @@ def why_words(found: Recording, only: str = "") -> Iterator[str]:
         kind, _, rest = reason.partition(":")
         name = names.get(int(rest), "") if kind == "session" and rest.isdecimal() else rest
         name = name if name and only in ("", name) else "Somebody"
-        words = plain.get(kind, f"{name} asked for it" + (" while watching" if kind == "session" else ""))
+        words = _WHY.get(kind, f"{name} asked for it" + (" while watching" if kind == "session" else ""))
         if words and words not in told:
             told.add(words)
             yield words

@@ -1,4 +1,5 @@
-"""A short cut for pushed pictures, past Django: thirty pictures a second from each of many cameras come this way.
+"""A short cut for pushed pictures and rings, past Django: thirty pictures a second from each of many cameras come this
+way.
 
 What it does not take as a matter of course — other methods, plain HTTP where TLS is wanted — goes on to Django.
 """
@@ -13,8 +14,10 @@ from main.pushing.headers import refuse
 from main.pushing.picture import Answer
 from main.pushing.reception import GoneError, Letter, receive, receive_upload
 from main.pushing.replies import Reply, to_frames, to_upload
+from main.pushing.ringing import receive_ring
 
 FRAMES = re.compile(r"/api/v1/cameras/([a-z0-9][a-z0-9-]{0,59})/frames")
+RING = re.compile(r"/api/v1/cameras/([a-z0-9][a-z0-9-]{0,59})/ring")
 UPLOAD = "/api/upload_frame"
 WRONG_HOST = "Fairwatch does not go by this name; the setting ALLOWED_HOSTS says by which it does."
 _SAFE = [
@@ -32,7 +35,7 @@ def most_bytes(path: str) -> int | None:
 
 
 class PushDoor:
-    """Wraps an ASGI application and answers pushed pictures itself."""
+    """Wraps an ASGI application and answers pushed pictures and rings itself."""
 
     def __init__(self, app: Any) -> None:
         self.app = app
@@ -41,23 +44,25 @@ class PushDoor:
         if scope["type"] != "http" or scope["method"] != "POST":
             await self.app(scope, receive_more, send)
             return
-        match = FRAMES.fullmatch(scope["path"])
+        match = FRAMES.fullmatch(scope["path"]) or RING.fullmatch(scope["path"])
         if (match is None and scope["path"] != UPLOAD) or _to_be_redirected(scope):
             await self.app(scope, receive_more, send)
             return
         letter = _letter(scope, receive_more)
         try:
-            reply = await _answered(match.group(1) if match else None, letter)
+            reply = await _answered(scope["path"], match.group(1) if match else "", letter)
         except GoneError:
             return
         await _send(send, reply, scope, letter)
 
 
-async def _answered(slug: str | None, letter: Letter) -> Reply:
-    to_reply = to_upload if slug is None else to_frames
+async def _answered(path: str, slug: str, letter: Letter) -> Reply:
+    to_reply = to_upload if path == UPLOAD else to_frames
     if not _right_host(letter):
         return to_reply(Answer(400, "bad_request", WRONG_HOST))
-    return to_reply(await (receive_upload(letter) if slug is None else receive(slug, letter)))
+    if RING.fullmatch(path):
+        return await receive_ring(slug, letter)
+    return to_reply(await (receive_upload(letter) if path == UPLOAD else receive(slug, letter)))
 
 
 def _to_be_redirected(scope: Any) -> bool:

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from typing import Any
 
 import zmq.asyncio
 from django.conf import settings
@@ -224,6 +225,11 @@ class Lanes:
         }
         reply, _ = await self._commands.ask("frame", body, pushed.data, ENGINE_SECONDS)
         return understood(reply, pushed)
+
+    async def ask(self, name: str, body: dict[str, Any], seconds: float) -> dict[str, Any]:
+        """What the engine answers to a command. Raises EngineDownError."""
+        reply, _ = await self._commands.ask(name, body, seconds=seconds)
+        return reply
 
     async def leave(self, camera: int) -> None:
         """Nobody sends as that camera any more. When the engine does not hear of it, it will notice."""

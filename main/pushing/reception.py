@@ -20,6 +20,7 @@ logger = logging.getLogger(__name__)
 BODY_SECONDS = 30.0
 NO_KEY = "Send the camera's key in the header X-Camera-Auth. Whoever manages the camera can make a new one on its page."
 NO_CAMERA = "The key does not belong to this camera."
+NO_PICTURES = "With this key one may ring at the camera; it takes no pictures that are sent to it."
 WRONG_TOO_OFTEN = "Too many wrong keys came from your address. Try again in a minute."
 DISABLED = "This camera is switched off; its pictures are not taken."
 KEYS_UNKNOWN = "The house cannot say now which keys hold. Try again in a few seconds."
@@ -48,7 +49,7 @@ class Letter:
 async def receive(slug: str, letter: Letter) -> Answer:
     """Take a picture in for the camera `slug` (POST /api/v1/cameras/SLUG/frames). Raises GoneError alone."""
     try:
-        lock = await _lock(slug, letter)
+        lock = _sends(await opened(slug, letter))
         said = headers.read(letter.values("x-captured-at"), letter.values("x-event-kind"), letter.values("x-event-id"))
         return await _take(lock, said, letter)
     except BadPictureError as error:
@@ -59,7 +60,7 @@ async def receive_upload(letter: Letter) -> Answer:
     """Take a picture in for the camera `spill` as the oil-spill server does (POST /api/upload_frame)."""
     found = any(value.strip().lower() in ("true", "1") for value in letter.values("x-oil-spill-detected"))
     try:
-        lock = await _lock(SPILL, letter)
+        lock = _sends(await opened(SPILL, letter))
         ids = letter.values("x-event-id") if found else []
         said = headers.read(letter.values("x-captured-at"), [SPILL] if found else [], ids)
         return await _take(lock, said, letter)
@@ -67,7 +68,14 @@ async def receive_upload(letter: Letter) -> Answer:
         return error.answer
 
 
-async def _lock(slug: str, letter: Letter) -> Lock:
+def _sends(lock: Lock) -> Lock:
+    if not lock.pushes:
+        raise refuse(404, "not_found", NO_PICTURES)
+    return lock
+
+
+async def opened(slug: str, letter: Letter) -> Lock:
+    """The lock of the camera `slug`, by the key in the letter; wrong keys are counted. Raises BadPictureError."""
     given = letter.values("x-camera-auth")
     counts = not given or guessable(given[0])
     wait = current_wrong_keys.too_many(letter.address) if counts else 0

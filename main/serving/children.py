@@ -1,4 +1,4 @@
-"""`serve`'s children: the engine and the web process, started again when they die and killed when they hang."""
+"""`serve`'s children: engine, web and notifier, started again when they die and killed when they hang."""
 
 import ctypes
 import logging

@@ -4,7 +4,7 @@ const LATER = "▯ To be recorded as soon as the camera sends pictures, while th
 const SOON = "▯ Recording begins …";
 // Seconds until the states tell what was asked for.
 const SETTLED = 3;
-const WORDS = { always: "always on", motion: "motion", watched: "somebody watches" };
+const WORDS = { always: "always on", motion: "motion", watched: "somebody watches", ring: "somebody rings" };
 const TIMEOUT = 8_000;
 const TOLD = {
   engine_down: "The engine is down, so nothing can be recorded now. Live pictures and recording come back with it.",

@@ -206,10 +206,26 @@ def messages(camera: "OnvifCamera", said: list[str], until: float) -> str:
     )
 
 
-def message(topic: str, word: str, value: str, at: str, rule: str) -> str:
+def topics(camera: "OnvifCamera") -> str:
+    """The topic set, as far as anybody reads it."""
+    tree = ""
+    for topic in camera.topics:
+        parts = topic.split("/")
+        tree += "".join(f"<{part}>" for part in parts) + "".join(f"</{part}>" for part in reversed(parts))
+    return (
+        "<tev:GetEventPropertiesResponse><tev:TopicNamespaceLocation>http://www.onvif.org/onvif/ver10/topics/topicns.xml"
+        "</tev:TopicNamespaceLocation><wsnt:FixedTopicSet>true</wsnt:FixedTopicSet>"
+        f'<wstop:TopicSet xmlns:wstop="http://docs.oasis-open.org/wsn/t-1">{tree}</wstop:TopicSet>'
+        "<wsnt:TopicExpressionDialect>http://www.onvif.org/ver10/tev/topicExpression/ConcreteSet"
+        "</wsnt:TopicExpressionDialect></tev:GetEventPropertiesResponse>"
+    )
+
+
+def message(topic: str, word: str, value: str, at: str, rule: str, operation: str = "Changed") -> str:
+    how = f' PropertyOperation="{operation}"' if operation else ""
     return (
         '<wsnt:NotificationMessage><wsnt:Topic Dialect="http://www.onvif.org/ver10/tev/topicExpression/ConcreteSet">'
-        f'tns1:{topic}</wsnt:Topic><wsnt:Message><tt:Message UtcTime="{at}" PropertyOperation="Changed"><tt:Source>'
+        f'tns1:{topic}</wsnt:Topic><wsnt:Message><tt:Message UtcTime="{at}"{how}><tt:Source>'
         '<tt:SimpleItem Name="VideoSourceConfigurationToken" Value="vscfg0"/>'
         f'<tt:SimpleItem Name="Rule" Value="{rule}"/></tt:Source><tt:Data>'
         f'<tt:SimpleItem Name="{word}" Value="{value}"/></tt:Data></tt:Message>'

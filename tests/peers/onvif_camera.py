@@ -69,6 +69,7 @@ class OnvifCamera:
         self.motor = Motor()
         self.ir_cut, self.ir_cut_modes = "AUTO", ("ON", "OFF", "AUTO")
         self.events, self.impatient, self.clock_skew = True, False, 0.0
+        self.topics = [f"tns1:{MOTION}"]
         self.hang: set[str] = set()
         self.answers: dict[str, bytes] = {}
         self.statuses: dict[str, int] = {}
@@ -134,9 +135,11 @@ class OnvifCamera:
         assert came, f"no {name} number {count} in {seconds} s, but {[one.name for one in self.log]}"
         return self.asked(name)[count - 1]
 
-    def tell(self, on: bool, topic: str = MOTION, word: str = "IsMotion", rule: str = "rule0") -> None:
+    def tell(
+        self, on: bool, topic: str = MOTION, word: str = "IsMotion", rule: str = "rule0", operation: str = "Changed"
+    ) -> None:
         """Something moves, or has stopped, as the camera's own detection says it to everyone who subscribed."""
-        self.subscriptions.put(say.message(topic, word, str(on).lower(), say.stamp(self.now()), rule))
+        self.subscriptions.put(say.message(topic, word, str(on).lower(), say.stamp(self.now()), rule, operation))
 
     def answer(self, path: str, body: bytes, headers: Any) -> tuple[str, int, bytes]:
         """Operation, status and body for one POST."""
@@ -197,6 +200,7 @@ class OnvifCamera:
             "GetStatus": say.status,
             "GetPresets": say.presets,
             "GetOptions": say.imaging_options,
+            "GetEventProperties": say.topics,
             "GetImagingSettings": say.imaging,
         }
         if name in plain:

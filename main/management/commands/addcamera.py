@@ -26,6 +26,11 @@ class Command(BaseCommand):
         parser.add_argument(
             "--record", choices=RecordMode.values, default="", help="when it is recorded; left out: as the house"
         )
+        parser.add_argument(
+            "--doorbell",
+            action="store_true",
+            help="somebody can ring here; a key to ring with is printed once, on stderr",
+        )
         parser.add_argument("--username", default="", help="the camera's own user name")
         parser.add_argument(
             "--password", default="", help="the camera's own password; for tapo: and onvif: also from CAMERA_PASSWORD"
@@ -47,6 +52,7 @@ class Command(BaseCommand):
             address=address.address,
             username=options["username"] or address.username,
             record=options["record"],
+            doorbell=options["doorbell"],
             keeper=User.objects.owners().first(),
         )
         camera.set_password(options["password"] or address.password)
@@ -66,12 +72,18 @@ class Command(BaseCommand):
         self.stdout.write(camera.slug)
         if trouble:
             self.stderr.write(f"The camera could not be asked where its pictures are: {trouble}")
-        if camera.kind == "push":
+        if camera.kind == "push" or camera.doorbell:
             # After the slug, and on stderr: who reads the slug in a script does not have the key in a variable or log.
-            key = keys.issue(camera)
+            self.stderr.write(f"Its key, shown this once: {keys.issue(camera)}")
+        if camera.kind == "push":
             self.stderr.write(
-                f"Its key, shown this once: {key}\nSend each JPEG as the body of a POST to "
+                "Send each JPEG as the body of a POST to "
                 f"/api/v1/cameras/{camera.slug}/frames with the header X-Camera-Auth: KEY (docs/api.md)."
+            )
+        if camera.doorbell:
+            self.stderr.write(
+                f"To ring, POST to /api/v1/cameras/{camera.slug}/ring with the header X-Camera-Auth: KEY; a button on "
+                f"a pin of this machine: manage.py doorbell --camera {camera.slug} --pin 17 (docs/doorbell.md)."
             )
 
 

@@ -1,4 +1,4 @@
-"""M serve: the one command. Checks, migrates, starts engine and web, restarts what dies, stops all cleanly."""
+"""M serve: the one command. Checks, migrates, starts the others, restarts what dies, stops all cleanly."""
 
 import http.client
 import io
@@ -19,6 +19,7 @@ from django.db.migrations.loader import MigrationLoader
 from accounts.setup import setup_link_secret
 from camera import bus
 from camera.commands import EngineDownError, ask_engine
+from main.notify import pulse
 from main.serving.certificates import CertificateError, ensure_certificates
 from main.serving.children import Child, House
 from main.serving.first_run import add_first_cameras
@@ -63,6 +64,10 @@ def engine_answers() -> bool:
     return True
 
 
+def notifier_answers() -> bool:
+    return pulse.is_well(pulse.endpoint(settings.RUN_DIR, settings.ENGINE_NAME), ASK_SECONDS)
+
+
 def web_answers(host: str, port: int, tls: str) -> bool:
     target = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 (compared, not bound)
     client = http.client.HTTPConnection(target, port, timeout=ASK_SECONDS)
@@ -81,7 +86,7 @@ def web_answers(host: str, port: int, tls: str) -> bool:
 
 
 class Command(BaseCommand):
-    help = "Run the house: engine and web, kept running. Ctrl-C stops it."
+    help = "Run the house: engine, web and notifier, kept running. Ctrl-C stops it."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--bind", default=f"0.0.0.0:{settings.PORT}", metavar="HOST:PORT")
@@ -125,6 +130,7 @@ class Command(BaseCommand):
         return [
             Child("engine", ["engine"], engine_answers, variables=variables),
             Child("web", ["web", "--fd", str(number)], ask_web, (number,), variables),
+            Child("notifier", ["notifier"], notifier_answers, variables=variables),
         ]
 
     def prepare(self, *, first_run: bool) -> None:

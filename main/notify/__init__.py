@@ -1,0 +1,1 @@
+"""Telling people: the outbox, the rules, and each way a message may go."""
