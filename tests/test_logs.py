@@ -243,4 +243,5 @@ def test_a_hundred_thousand_lines_are_read_fast(
             with CaptureQueriesContext(connection) as asked:
                 assert client.get(f"/logs/{query}").status_code == 200
             assert time.thread_time() - began < 0.6, query
-            assert len(asked) <= 12, [one["sql"][:120] for one in asked]
+            # Four of them are the bell's.
+            assert len(asked) <= 16, [one["sql"][:120] for one in asked]
