@@ -251,6 +251,7 @@ def keep(page: Page, name: str) -> None:
 def test_a_push_sets_the_number_on_the_icon(pages: Callable[..., Page], alice: User) -> None:
     page = pages(alice)
     pushes = Pushes(page)
+    wait_for(lambda: page.context.service_workers, 30, "the worker")
     (worker,) = page.context.service_workers
     worker.evaluate(
         """() => { self.marks = [];
@@ -260,7 +261,7 @@ def test_a_push_sets_the_number_on_the_icon(pages: Callable[..., Page], alice: U
     for tag, badge in (("a", 3), ("b", 0), ("c", -2), ("d", "many"), ("e", 7)):
         pushes.send(message(tag=tag, badge=badge))
         pushes.shown(lambda all, tag=tag: [one for one in all if one["tag"] == tag])  # type: ignore[misc]
-    wait_for(lambda: worker.evaluate("marks") == [3, 0, 7], 10, "the numbers")
+    wait_for(lambda: worker.evaluate("marks") == [3, 0, 7], 30, "the numbers")
 
 
 CLICK = """async ([title, action]) => {
