@@ -282,6 +282,7 @@ CLICK = """async ([title, action]) => {
 def test_a_click_opens_what_it_says_and_nothing_of_elsewhere(pages: Callable[..., Page], alice: User) -> None:
     page = pages(alice)
     pushes = Pushes(page)
+    wait_for(lambda: page.context.service_workers, 30, "the worker")
     (worker,) = page.context.service_workers
     cases = [
         ("look", "look", message(), "/rings/12/"),
