@@ -236,7 +236,9 @@ def test_an_apprise_target_that_hangs_is_ended(job: Job, monkeypatch: pytest.Mon
 @pytest.mark.parametrize(
     "url",
     ["file:///etc/passwd", "vapid://me@example.org/x", "dbus://", "json", "fcm://p/k?keyfile=/etc/x",
-     "workflows://h/w/s?template=/etc/passwd", "json://a b", "json://" + "x" * 2000, "syslog://"],
+     "workflows://h/w/s?template=/etc/passwd", "json://a b", "json://" + "x" * 2000, "syslog://",
+     "discord://1234567890/abc?y=1;template=/etc/x", "discord://1234567890/abc?%20template=/etc/x",
+     "discord://1234567890/abc#?template=/etc/x", "discord://1234567890/abc?%54emplate%20=/etc/x"],
 )  # fmt: skip
 def test_apprise_addresses_that_are_refused(url: str) -> None:
     with pytest.raises(apprising.BadAddressError):
