@@ -126,6 +126,15 @@ def test_nobody_else_answers_and_none_too_often(
         rings.answer(user_actor(alice), row, "Hello")
 
 
+def test_nobody_uses_up_what_others_have_to_say(alice: User, bob: User, yard: Camera, bob_watches: Grant) -> None:
+    row = ringing(yard)
+    for _ in range(rings.MOST_OF_ONE):
+        rings.answer(user_actor(bob), row, "Hello")
+    with pytest.raises(ValidationError):
+        rings.answer(user_actor(bob), row, "Hello")
+    assert rings.answer(user_actor(alice), row, "I am coming").text == "I am coming"
+
+
 def test_missed_is_what_nobody_answered_until_it_is_seen(
     alice: User, bob: User, charlie: User, yard: Camera, bob_watches: Grant
 ) -> None:
