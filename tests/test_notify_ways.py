@@ -96,7 +96,11 @@ def test_webhooks_stay_away_from_this_machine(job: Job, url: str) -> None:
     assert outcome.result == Result.AGAIN and "address of this machine or a reserved one" in outcome.words
 
 
-@pytest.mark.parametrize("host", ["192.168.1.1", "10.0.0.1", "172.16.3.4", "100.64.0.1", "127.0.0.1", "[fd00::1]"])
+@pytest.mark.parametrize(
+    "host",
+    ["192.168.1.1", "10.0.0.1", "172.16.3.4", "100.64.0.1", "127.0.0.1", "[fd00::1]", "[fec0::1]", "[::ffff:10.0.0.1]",
+     "[64:ff9b::10.0.0.1]", "[2002:a00:1::1]", "[::10.0.0.1]"],
+)  # fmt: skip
 def test_web_push_reaches_no_address_of_the_house(host: str) -> None:
     check = wire.public_target(False)
     with pytest.raises((wire.WireError, wire.SourceError)):
