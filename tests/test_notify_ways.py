@@ -112,7 +112,8 @@ def test_web_push_reaches_no_address_of_the_house(host: str) -> None:
     [
         {"endpoint": "http://push.example.org/x"}, {"endpoint": "https://user:pass@push.example.org/x"},
         {"endpoint": "https:///x"}, {"endpoint": "file:///etc/passwd"}, {"endpoint": "https://a b/x"}, {"endpoint": 5},
-        {"endpoint": "https://push.example.org/" + "x" * 1000}, {"endpoint": "https://h:99999/x"}, {"keys": None},
+        {"endpoint": "https://push.example.org/" + "x" * 1000}, {"endpoint": "https://h:99999/x"},
+        {"endpoint": "https://[2001:db8::1]/x"}, {"keys": None},
         {"keys": {"p256dh": "AAAA", "auth": "AAAA"}}, {"keys": {"p256dh": "B" * 87, "auth": "A" * 22}},
     ],
     ids=str,
