@@ -96,7 +96,7 @@ def test_the_first_to_answer_has_seen_to_it(alice: User, bob: User, yard: Camera
     assert rings.ring_of(user_actor(alice), row).answers[0].user_name == "bob"
 
 
-@pytest.mark.parametrize("text", ["x" * 201, "two\nlines", "bell\x07", "half \ud83d", "a\u2028b"])
+@pytest.mark.parametrize("text", ["x" * 201, "two\nlines", "bell\x07", "half \ud83d", "a\u2028b", "\u202edrawkcab"])
 def test_what_cannot_be_said_is_refused(text: str, alice: User, yard: Camera) -> None:
     row = ringing(yard)
     with pytest.raises(ValidationError):
