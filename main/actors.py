@@ -15,6 +15,7 @@ from django.http import HttpRequest
 from accounts.models import ApiToken, JoinLink, Role, User, digest
 from camera import keys
 from camera.access import ANONYMOUS, Actor
+from main.kiosk_bounds import SESSION_MARK
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,4 +111,6 @@ def again(login: Login) -> Actor:
         return ANONYMOUS
     store = import_module(settings.SESSION_ENGINE).SessionStore(login.session_key)
     key = hashlib.sha256(login.session_key.encode()).hexdigest()[:32]
-    return user_actor(get_user(SimpleNamespace(session=store)), key)  # type: ignore[arg-type]
+    actor = user_actor(get_user(SimpleNamespace(session=store)), key)  # type: ignore[arg-type]
+    # Sockets never pass the middleware that keeps screens to their page: what a screen's session has become is nobody.
+    return ANONYMOUS if actor.role != Role.KIOSK and SESSION_MARK in store else actor

@@ -1,15 +1,12 @@
 """What may be said at the door: the quick replies and the notice on the house's screens, as the settings hold them."""
 
-import unicodedata
-
 from django.core.exceptions import ValidationError
 
+from camera.names import garbles
 from main.pages.kiosk_texts import CODED, LONGEST_TEXT, MOST_TEXTS, texts_of
 
 LONGEST_REPLY = 200
 MOST_REPLIES = 12
-# Control characters, half letters, and breaks of lines and paragraphs.
-UNSEEN = ("Cc", "Cs", "Zl", "Zp")
 
 
 def clean_reply(text: str) -> str:
@@ -17,7 +14,7 @@ def clean_reply(text: str) -> str:
     text = text.strip()
     if len(text) > LONGEST_REPLY:
         raise ValidationError(f"An answer has at most {LONGEST_REPLY} letters.")
-    if any(unicodedata.category(letter) in UNSEEN for letter in text):
+    if garbles(text):
         raise ValidationError("An answer has no control characters or line breaks in it.")
     return text
 
@@ -47,7 +44,7 @@ def check_notices(lines: str) -> str:
     length = max((len(one) for one in _whole(kept)), default=0)
     if length > LONGEST_TEXT:
         raise ValidationError(f"A notice has at most {LONGEST_TEXT} letters in each language; one has {length}.")
-    if any(unicodedata.category(letter) in UNSEEN for line in kept for letter in line):
+    if any(map(garbles, kept)):
         raise ValidationError("A notice has no control characters in it.")
     return "\n".join(kept)
 

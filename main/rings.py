@@ -30,7 +30,8 @@ NOW = timedelta(seconds=120)
 # Nobody presses on for longer, so older ones need not be looked at.
 LONGEST = timedelta(days=1)
 MOST = 100
-MOST_ANSWERS = 40
+# Of all, and of one person: nobody may use up what others have to say.
+MOST_ANSWERS, MOST_OF_ONE = 40, 10
 TELL_SECONDS = 1.0
 # Called after an answer is committed or something was seen, from any thread: to wake, not to tell.
 on_change: list[Callable[[], None]] = []
@@ -168,6 +169,8 @@ def answer(actor: Actor, event: Event, text: str) -> RingAnswer:
             raise Http404("No such ring.")
         if row.answers.count() >= MOST_ANSWERS:
             raise ValidationError("This ring has been answered often enough.")
+        if row.answers.filter(user_id=actor.user_id).count() >= MOST_OF_ONE:
+            raise ValidationError("You have answered this ring often enough.")
         made = RingAnswer.objects.create(event=row, user_id=actor.user_id, user_name=actor.name, text=text)
         if row.acknowledged_at is None and actor.role in (Role.OWNER, Role.MEMBER):
             row.acknowledged_at, row.acknowledged_by = made.at, actor.name

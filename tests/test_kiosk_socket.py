@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from accounts.models import ApiToken, Device, User
+from accounts.models import ApiToken, Device, Role, User
 from accounts.pairing import revoke
 from camera.models import Camera
 from main.handshake import CLOSED_LOGGED_OUT
@@ -44,6 +44,18 @@ def test_no_token_of_a_screen_opens_any(web: Web, screen: tuple[Device, str]) ->
     for path in ("/ws/live/", "/ws/rings/", "/ws/webcam/"):
         with pytest.raises(InvalidStatus):
             web.socket(path, Authorization=f"Bearer {secret}")
+
+
+def test_its_log_in_opens_nothing_more_when_its_user_becomes_an_owner(web: Web, screen: tuple[Device, str]) -> None:
+    with web.socket("/ws/rings/", Cookie=screen[1]) as socket:
+        socket.recv(timeout=20)
+        User.objects.filter(pk=screen[0].user_id).update(role=Role.OWNER)
+        for path in ("/ws/live/", "/ws/events/", "/ws/rings/"):
+            with pytest.raises(InvalidStatus):
+                web.socket(path, Cookie=screen[1])
+        with pytest.raises(ConnectionClosed):
+            while True:
+                socket.recv(timeout=20)
 
 
 def test_sent_away_its_open_socket_ends(web: Web, screen: tuple[Device, str]) -> None:

@@ -114,6 +114,15 @@ def test_what_failed_together_is_tried_together(alice: User, yard: Camera, waiti
 
 
 @pytest.mark.django_db
+def test_rings_of_long_ago_are_told_together_and_one_of_now_alone(yard: Camera, waiting: Delivery) -> None:
+    for hours in (3, 2, 1):
+        rang(yard, at=timezone.now() - timedelta(hours=hours))
+    expanding.expand()
+    assert [one.pk for one in claimed("main-1").deliveries] == [waiting.pk]
+    assert len(claimed("main-2").deliveries) == 3
+
+
+@pytest.mark.django_db
 def test_rights_are_asked_once_more_before_it_is_sent(
     bob: User, yard: Camera, bob_watches: Grant, waiting: Delivery
 ) -> None:

@@ -91,6 +91,17 @@ def test_an_address_is_confirmed_by_the_code_that_was_sent_there(bob: User, clie
     assert channel.enabled and not channel.sealed_secret
 
 
+def test_strangers_are_not_flooded_with_codes(bob: User, client_of: ClientOf) -> None:
+    client, sent = client_of(bob), 0
+    for _ in range(2 * channels.MOST_CODES):
+        reply = client.post("/notifications/ways/", {"kind": "email", "email-target": "stranger@example.org"})
+        sent += Delivery.objects.count()
+        for channel in Channel.objects.all():
+            client.post(f"/notifications/ways/{channel.pk}/", {"act": "remove"})
+    assert sent == channels.MOST_CODES
+    assert reply.status_code == 400 and "Wait an hour" in reply.content.decode() and not Channel.objects.exists()
+
+
 @pytest.mark.parametrize("kind", ["apprise", "webhook"])
 def test_only_owners_enter_addresses(bob: User, client_of: ClientOf, kind: str) -> None:
     client = client_of(bob)

@@ -96,7 +96,11 @@ def test_webhooks_stay_away_from_this_machine(job: Job, url: str) -> None:
     assert outcome.result == Result.AGAIN and "address of this machine or a reserved one" in outcome.words
 
 
-@pytest.mark.parametrize("host", ["192.168.1.1", "10.0.0.1", "172.16.3.4", "100.64.0.1", "127.0.0.1", "[fd00::1]"])
+@pytest.mark.parametrize(
+    "host",
+    ["192.168.1.1", "10.0.0.1", "172.16.3.4", "100.64.0.1", "127.0.0.1", "[fd00::1]", "[fec0::1]", "[::ffff:10.0.0.1]",
+     "[64:ff9b::10.0.0.1]", "[2002:a00:1::1]", "[::10.0.0.1]"],
+)  # fmt: skip
 def test_web_push_reaches_no_address_of_the_house(host: str) -> None:
     check = wire.public_target(False)
     with pytest.raises((wire.WireError, wire.SourceError)):
@@ -108,7 +112,8 @@ def test_web_push_reaches_no_address_of_the_house(host: str) -> None:
     [
         {"endpoint": "http://push.example.org/x"}, {"endpoint": "https://user:pass@push.example.org/x"},
         {"endpoint": "https:///x"}, {"endpoint": "file:///etc/passwd"}, {"endpoint": "https://a b/x"}, {"endpoint": 5},
-        {"endpoint": "https://push.example.org/" + "x" * 1000}, {"endpoint": "https://h:99999/x"}, {"keys": None},
+        {"endpoint": "https://push.example.org/" + "x" * 1000}, {"endpoint": "https://h:99999/x"},
+        {"endpoint": "https://[2001:db8::1]/x"}, {"keys": None},
         {"keys": {"p256dh": "AAAA", "auth": "AAAA"}}, {"keys": {"p256dh": "B" * 87, "auth": "A" * 22}},
     ],
     ids=str,
@@ -236,7 +241,9 @@ def test_an_apprise_target_that_hangs_is_ended(job: Job, monkeypatch: pytest.Mon
 @pytest.mark.parametrize(
     "url",
     ["file:///etc/passwd", "vapid://me@example.org/x", "dbus://", "json", "fcm://p/k?keyfile=/etc/x",
-     "workflows://h/w/s?template=/etc/passwd", "json://a b", "json://" + "x" * 2000, "syslog://"],
+     "workflows://h/w/s?template=/etc/passwd", "json://a b", "json://" + "x" * 2000, "syslog://",
+     "discord://1234567890/abc?y=1;template=/etc/x", "discord://1234567890/abc?%20template=/etc/x",
+     "discord://1234567890/abc#?template=/etc/x", "discord://1234567890/abc?%54emplate%20=/etc/x"],
 )  # fmt: skip
 def test_apprise_addresses_that_are_refused(url: str) -> None:
     with pytest.raises(apprising.BadAddressError):

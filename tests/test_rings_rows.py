@@ -96,7 +96,7 @@ def test_the_first_to_answer_has_seen_to_it(alice: User, bob: User, yard: Camera
     assert rings.ring_of(user_actor(alice), row).answers[0].user_name == "bob"
 
 
-@pytest.mark.parametrize("text", ["x" * 201, "two\nlines", "bell\x07", "half \ud83d", "a\u2028b"])
+@pytest.mark.parametrize("text", ["x" * 201, "two\nlines", "bell\x07", "half \ud83d", "a\u2028b", "\u202edrawkcab"])
 def test_what_cannot_be_said_is_refused(text: str, alice: User, yard: Camera) -> None:
     row = ringing(yard)
     with pytest.raises(ValidationError):
@@ -124,6 +124,15 @@ def test_nobody_else_answers_and_none_too_often(
     row.save()
     with pytest.raises(Http404):
         rings.answer(user_actor(alice), row, "Hello")
+
+
+def test_nobody_uses_up_what_others_have_to_say(alice: User, bob: User, yard: Camera, bob_watches: Grant) -> None:
+    row = ringing(yard)
+    for _ in range(rings.MOST_OF_ONE):
+        rings.answer(user_actor(bob), row, "Hello")
+    with pytest.raises(ValidationError):
+        rings.answer(user_actor(bob), row, "Hello")
+    assert rings.answer(user_actor(alice), row, "I am coming").text == "I am coming"
 
 
 def test_missed_is_what_nobody_answered_until_it_is_seen(

@@ -45,7 +45,7 @@ def resolve(host: str, port: int, allow_loopback: bool, seconds: float = 5.0) ->
 
 def is_allowed(address: IpAddress, allow_loopback: bool) -> bool:
     """Whether a camera may be there: not at a loopback, link-local, multicast, reserved or metadata address."""
-    inner = _embedded(address)
+    inner = embedded(address)
     if inner is not None:
         return is_allowed(inner, allow_loopback)
     if address.is_loopback:
@@ -56,7 +56,7 @@ def is_allowed(address: IpAddress, allow_loopback: bool) -> bool:
     return not closed and address not in _METADATA
 
 
-def _embedded(address: IpAddress) -> ipaddress.IPv4Address | None:
+def embedded(address: IpAddress) -> ipaddress.IPv4Address | None:
     """The IPv4 address that an IPv6 address stands for, so that it is judged as such."""
     if not isinstance(address, ipaddress.IPv6Address) or address.is_loopback or address.is_unspecified:
         return None

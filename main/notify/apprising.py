@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import unquote
 
 from camera.redact import redact
 from main.notify import apprise_child
@@ -36,7 +36,7 @@ def check(url: str) -> str:
     scheme = url.partition("://")[0].lower()
     if scheme in CLOSED:
         raise BadAddressError(f"{scheme}:// is not taken here.")
-    if any(name.lower() in FILES for name, _ in parse_qsl(_query(url), keep_blank_values=True)):
+    if _parameters(url) & FILES:
         raise BadAddressError("Addresses that name a file of this machine are not taken.")
     answer = _run({"url": url, "check": True, "title": "", "body": "", "attach": None}, 20.0)
     if answer is None:
@@ -46,11 +46,11 @@ def check(url: str) -> str:
     return str(answer.get("name", ""))
 
 
-def _query(url: str) -> str:
-    try:
-        return urlsplit(url).query
-    except ValueError:
-        return url.partition("?")[2]
+def _parameters(url: str) -> set[str]:
+    """The names of its parameters as Apprise reads them, which is not as browsers do: from the first question mark on,
+    a fragment too, between ampersands or semicolons, without blanks around them."""
+    pairs = re.split(r"[&;]", url.partition("?")[2])
+    return {unquote(pair.partition("=")[0]).strip().lower() for pair in pairs}
 
 
 def send(job: Job) -> Outcome:

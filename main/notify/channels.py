@@ -2,10 +2,12 @@
 
 import json
 import secrets
+import time
 from datetime import timedelta
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.core.cache import cache
 from django.db import transaction
 from django.http import HttpRequest
 from django.utils import timezone
@@ -21,13 +23,15 @@ MOST = 20
 CODE_LENGTH = 8
 # A mailbox that nobody has confirmed gets no more than one code in this time.
 CODE_PAUSE = timedelta(minutes=1)
+# And one person has so many codes sent in so many seconds, whatever becomes of the mailboxes: strangers get them.
+MOST_CODES, CODES_WITHIN = 5, 3600.0
 # Why a browser is not told any more, as its person reads it.
 LOGGED_OUT = "logged out there"
 Kind = Channel.Kind
 
 
 class TooManyError(ValueError):
-    """Somebody has as many channels as one person may."""
+    """Somebody has as many channels, or has had as many codes sent, as one person may."""
 
 
 def add(user: User, kind: str, name: str, target: str, *, secret: str = "", login: str = "") -> Channel:
@@ -69,12 +73,25 @@ def new_secret() -> str:
 
 
 def try_out(channel: Channel) -> bool:
-    """Send a trial message; False while one is on its way already, or was a moment ago to an unknown mailbox."""
+    """Send a trial message; False while one is on its way already, and for an unknown mailbox when there was one a
+    moment ago or too many codes went out."""
     trials = Delivery.objects.filter(channel=channel, topic="")
     is_early = is_unconfirmed(channel) and trials.filter(made_at__gt=timezone.now() - CODE_PAUSE).exists()
     if is_early or trials.filter(state__in=["waiting", "sending"]).exists():
         return False
+    if is_unconfirmed(channel) and not _may_send_code(channel.user_id):
+        return False
     Delivery.objects.create(channel=channel, due_at=timezone.now())
+    return True
+
+
+def _may_send_code(user: int) -> bool:
+    """Whether one more code may go out for that person; it is counted."""
+    key, now = f"mail-codes-{user}", time.time()
+    asked = [at for at in cache.get(key, []) if at > now - CODES_WITHIN]
+    if len(asked) >= MOST_CODES:
+        return False
+    cache.set(key, [*asked, now], CODES_WITHIN)
     return True
 
 
@@ -99,7 +116,9 @@ def add_mail(user: User, address: str) -> Channel:
     code = "".join(secrets.choice(ALPHABET) for _ in range(CODE_LENGTH))
     made = known or add(user, Kind.EMAIL, address[:80], address, secret=code)
     Channel.objects.filter(pk=made.pk).update(enabled=False)
-    try_out(made)
+    if not try_out(made) and known is None:
+        made.delete()
+        raise TooManyError("Too many codes were sent for you. Wait an hour.")
     return made
 
 

@@ -27,7 +27,8 @@ LEASE = timedelta(seconds=120)
 # Seconds until the next try after the first, second … failure; then always the last.
 BACKOFF = (5, 15, 60, 300, 900, 3600)
 GIVE_UP = timedelta(hours=24)
-# A ring is told alone while it is news; what waited for longer is told with the others.
+# A ring is told alone while it is news; what waited for longer, here or in a screen or button without a line, is told
+# with the others.
 NEWS = timedelta(minutes=2)
 # The database tells these apart by an index of its own only when they stand in the statement itself.
 _ANYTHING = (
@@ -86,7 +87,8 @@ def claim_due(busy: Iterable[int], token: str, most: int) -> list[Claim]:
 def _together(waiting: list[Delivery], now: datetime) -> list[Delivery]:
     """Those of one channel that make one message: a fresh ring and a trial alone, what is urgent in front."""
     for one in waiting:
-        is_news = one.topic == Topic.RING and now - one.made_at < NEWS
+        rang = one.made_at if one.event is None else min(one.made_at, one.event.started_at)
+        is_news = one.topic == Topic.RING and now - rang < NEWS
         if is_news or not one.topic:
             return [one]
     return sorted(waiting, key=lambda one: (one.topic not in URGENT, -one.pk))

@@ -46,7 +46,9 @@ def _is_address(endpoint: str, loopback: bool) -> bool:
         return False
     try:
         parts = urlsplit(endpoint)
-        usual = bool(parts.hostname) and (parts.port or 443) > 0 and not parts.username and not parts.password
+        # An IPv6 literal cannot be signed for (RFC 8292's audience, as py_vapid takes it), and no service has one.
+        host = parts.hostname or ""
+        usual = bool(host) and ":" not in host and (parts.port or 443) > 0 and not parts.username and not parts.password
     except ValueError:
         return False
     return usual and (parts.scheme == "https" or (loopback and parts.scheme == "http"))

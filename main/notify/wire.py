@@ -13,7 +13,7 @@ from types import TracebackType
 from urllib.parse import urlsplit
 
 from camera.packets import SourceError
-from camera.sources.net import Target, resolve
+from camera.sources.net import Target, embedded, resolve
 from main.notify.jobs import Outcome, Result, again
 
 # Of a reply no more is read: what is told of a refusal stands at its beginning.
@@ -95,7 +95,10 @@ def public_target(loopback: bool) -> Check:
 
     def check(host: str, port: int, seconds: float) -> Target:
         found = resolve(host, port, loopback, seconds)
-        if not loopback and not ipaddress.ip_address(found.ip).is_global:
+        address = ipaddress.ip_address(found.ip)
+        # An IPv6 address may stand for one of the house's.
+        address = embedded(address) or address
+        if not loopback and not (address.is_global and not getattr(address, "is_site_local", False)):
             raise WireError(f"{host} is not an address of the internet")
         return found
 
