@@ -55,6 +55,14 @@ def test_an_owner_lets_a_screen_in(owner: Client, yard: Camera, hall: Camera) ->
     assert screen.post("/kiosk/pair/").json() == {"paired": True}
 
 
+def test_the_one_doorbell_is_chosen_already(owner: Client, yard: Camera, hall: Camera) -> None:
+    assert '<option value="" selected>' in owner.get("/people/kiosks/").content.decode()
+    Camera.objects.filter(pk=hall.pk).update(doorbell=True)
+    assert f'<option value="{hall.pk}" selected>' in owner.get("/people/kiosks/").content.decode()
+    Camera.objects.filter(pk=yard.pk).update(doorbell=True)
+    assert f'<option value="{hall.pk}" selected>' not in owner.get("/people/kiosks/").content.decode()
+
+
 def test_wrong_codes(owner: Client, yard: Camera, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kiosk_owners, "MOST_WRONG", 2)
     code = code_on(browser())

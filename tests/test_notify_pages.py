@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.test import Client
+from django.utils import timezone
 
 from accounts.logins import is_open
 from accounts.models import User
@@ -73,7 +74,8 @@ def test_a_screen_has_no_notifications(bob: User, client_of: ClientOf) -> None:
     assert subscribe(client, {}).status_code == 403
 
 
-def test_an_address_is_confirmed_by_the_code_that_was_sent_there(bob: User, client_of: ClientOf) -> None:
+def test_an_address_is_confirmed_by_the_code_that_was_sent_there(bob: User, client_of: ClientOf, settings: Any) -> None:
+    settings.EMAIL_HOST = "mail.example.org"
     client = client_of(bob)
     client.post("/notifications/ways/", {"kind": "email", "email-target": "bob@example.org"})
     channel = Channel.objects.get()
@@ -100,6 +102,19 @@ def test_strangers_are_not_flooded_with_codes(bob: User, client_of: ClientOf) ->
             client.post(f"/notifications/ways/{channel.pk}/", {"act": "remove"})
     assert sent == channels.MOST_CODES
     assert reply.status_code == 400 and "Wait an hour" in reply.content.decode() and not Channel.objects.exists()
+
+
+def test_no_code_is_said_to_be_on_its_way_without_a_mail_server(bob: User, client_of: ClientOf, settings: Any) -> None:
+    settings.EMAIL_HOST = ""
+    client, values = client_of(bob), {"kind": "email", "email-target": "bob@example.org"}
+    page = client.post("/notifications/ways/", values, follow=True).content.decode()
+    assert "waits: the house has no mail server yet" in page and "on its way" not in page
+    assert "The code has not left yet: the house has no mail server" in page
+    settings.EMAIL_HOST = "mail.example.org"
+    assert "Waits for the code that was sent there" in client.get("/notifications/").content.decode()
+    Channel.objects.update(error="the mail server answers 554", failed_at=timezone.now())
+    page = client.get("/notifications/").content.decode()
+    assert "The code has not left yet, " in page and "the mail server answers 554" in page
 
 
 @pytest.mark.parametrize("kind", ["apprise", "webhook"])

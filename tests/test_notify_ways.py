@@ -228,6 +228,8 @@ def test_what_apprise_says_of_a_failure_holds_no_secret(job: Job) -> None:
     with PushService(lambda post: 500) as target:
         outcome = apprising.send(replace(job, target=f"json://user:hunter22@127.0.0.1:{target.port}/x"))
     assert outcome.result == Result.AGAIN and outcome.words and "hunter22" not in outcome.words
+    # Words for people, not a line of a log.
+    assert outcome.words[0].isalpha() and "WARNING" not in outcome.words
 
 
 @pytest.mark.slow

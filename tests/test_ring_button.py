@@ -197,6 +197,16 @@ def test_it_says_what_is_missing(settings: Any, tmp_path: Path, options: dict[st
 
 
 @pytest.mark.django_db
+def test_of_several_doorbells_only_those_are_named(yard: Camera) -> None:
+    Camera.objects.filter(pk=yard.pk).update(doorbell=True)
+    Camera.objects.create(name="Gate", slug="gate", kind="pattern", doorbell=True)
+    Camera.objects.create(name="Attic", slug="attic", kind="pattern")
+    with pytest.raises(CommandError, match=r"at which door it rings: [^.]*gate") as told:
+        call_command("doorbell", now=True)
+    assert "yard" in str(told.value) and "attic" not in str(told.value)
+
+
+@pytest.mark.django_db
 def test_the_only_doorbell_is_meant_and_a_ring_without_an_engine_is_kept(
     settings: Any, tmp_path: Path, yard: Camera, monkeypatch: pytest.MonkeyPatch
 ) -> None:

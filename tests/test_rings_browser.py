@@ -267,3 +267,26 @@ def test_a_card_comes_over_full_screen_and_fits_a_phone_whatever_the_name(
         expect(close).to_be_hidden()
         assert page.evaluate("document.documentElement.scrollWidth") <= 360
         page.context.close()
+
+
+def test_on_the_live_page_of_that_camera_a_card_leaves_the_picture_free(
+    browser: Browser, house: tuple[Web, Voice], front: Camera, bob: User, tell: Callable[[Event], Event]
+) -> None:
+    web, voice = house
+    with showing(voice, [front]):
+        page = page_of(browser, web, bob, "/live/front-door/")
+        page.set_viewport_size({"width": 360, "height": 740})
+        wait_for(lambda: drawn(page, "front-door"), 20, "a picture")
+        tell(ringing(front))
+        expect(card_of(page)).to_be_visible()
+        stage, card = page.locator("[data-stage]").bounding_box(), card_of(page).bounding_box()
+        assert stage and card and card["y"] >= stage["y"] + stage["height"]
+        expect(card_of(page).locator("canvas")).to_have_count(0)
+        expect(card_of(page).get_by_role("link", name="Look")).to_be_hidden()
+        card_of(page).get_by_role("button", name="Close").click()
+        # Who has scrolled on sees no picture there, so that the card has its own.
+        page.set_viewport_size({"width": 360, "height": 500})
+        page.evaluate("scrollTo(0, document.body.scrollHeight)")
+        tell(ringing(front))
+        expect(card_of(page).locator("canvas")).to_have_count(1)
+        page.context.close()

@@ -22,6 +22,19 @@ def _no_engine(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("main.rings.TELL_SECONDS", 0.01)
 
 
+def test_where_nobody_has_rung_owners_are_told_what_to_do_next(
+    alice: User, bob: User, yard: Camera, bob_watches: Grant, client_of: Clients
+) -> None:
+    User.objects.filter(pk=alice.pk).update(role="owner")
+    page = client_of(alice).get("/rings/").content.decode()
+    assert "First tick" in page and 'href="/people/kiosks/"' in page
+    Camera.objects.filter(pk=yard.pk).update(doorbell=True)
+    page = client_of(alice).get("/rings/").content.decode()
+    assert "First tick" not in page and "Put up a button" in page
+    page = client_of(bob).get("/rings/").content.decode()
+    assert "Nobody has rung yet" in page and "/people/kiosks/" not in page
+
+
 def test_the_list_says_who_waits_who_was_missed_and_who_answered(
     alice: User, bob: User, charlie: User, yard: Camera, bob_watches: Grant, client_of: Clients
 ) -> None:

@@ -16,6 +16,8 @@ from main.notify.pictures import small
 from main.notify.wire import TOO_LATE
 
 SECONDS = 40.0
+# What stands before a line of its log: when, and how grave.
+LOGGED = re.compile(r"^[\d\-:, ]+ - [A-Z]+ - ")
 LONGEST = 1000
 # They read files of this machine, speak to its own screen, or are what the house does itself.
 CLOSED = frozenset(
@@ -71,8 +73,8 @@ def send(job: Job) -> Outcome:
 
 def _told(words: str, url: str) -> str:
     """What the plugin said, without what is secret in the address."""
-    secrets = [part for part in re.split(r"[/:@?&=]+", url) if len(part) >= 4]
-    plain = redact(words, [url, *secrets])
+    secrets = [part for part in re.split(r"[/:@?&=]+", url.partition("://")[2]) if len(part) >= 4]
+    plain = redact(LOGGED.sub("", words), [url, *secrets])
     return plain[:200] or "the service did not take it"
 
 

@@ -85,6 +85,14 @@ class DeviceForm(forms.Form):
 
 
 class PairForm(DeviceForm):
+    """Letting one in; where there is one doorbell its button is meant to ring there."""
+
+    def __init__(self, data: Any = None) -> None:
+        super().__init__(data)
+        doorbells = list(Camera.objects.filter(doorbell=True)[:2])
+        if len(doorbells) == 1:
+            self.fields["camera"].initial = doorbells[0]
+
     code = forms.CharField(
         label="The code on the screen",
         max_length=20,

@@ -83,7 +83,10 @@ def add(request: HttpRequest) -> HttpResponse:
     ports.on_change(user.username, f"{kind} «{made.name}» added to the messages of {user.username}", {}, {"kind": kind})
     if secret:
         return _page(request, user, secret=secret)
-    messages.success(request, "A code is on its way." if kind == Channel.Kind.EMAIL else f"«{made.name}» is added.")
+    if kind == Channel.Kind.EMAIL and not settings.EMAIL_HOST:
+        messages.warning(request, f"The code for «{made.name}» waits: the house has no mail server yet.")
+    else:
+        messages.success(request, "A code is on its way." if kind == Channel.Kind.EMAIL else f"«{made.name}» is added.")
     return redirect("notifications")
 
 

@@ -40,6 +40,7 @@ def index(request: HttpRequest) -> HttpResponse:
         "lately": _lines(lately),
         "unseen_words": attention.badge(actor).unseen_words,
         "cameras": Camera.objects.allowed(actor, Right.WATCH).exists(),
+        "doorbells": Camera.objects.allowed(actor, Right.WATCH).filter(doorbell=True).exists(),
     }
     return render(request, "rings.html", context)
 

@@ -40,10 +40,18 @@ export class RingCard {
     this.element.classList.toggle("ring-answered", answers.length > 0);
     this.#parts.what.textContent = answers.length ? "Answered" : "Somebody rings";
     if (!answers.length) return;
+    this.silent(false);
     const nodes = answerNodes(answers[0], true, this.#house);
     const last = answers.at(-1);
     if (answers.length > 1) nodes.push(document.createElement("br"), ...answerNodes(last, false, this.#house));
     this.#say(nodes, false);
+  }
+
+  /** The page shows the camera itself: no second picture, and on a phone not over the first. */
+  beside() {
+    this.tile.remove();
+    this.element.classList.add("ring-beside");
+    if (document.querySelector("[data-live][data-full]")) this.#parts.look.hidden = true;
   }
 
   /** Say again how long ago it was. */

@@ -11,6 +11,8 @@ const OVER = 120;
 const READ = 15_000, READ_OWN = 6_000, TELL = 1_000;
 const MOST_CARDS = 3, MOST_KEPT = 50;
 const CLOSED = "fairwatch.rings-closed";
+// As in ring.css: there the card lies over the picture's half.
+const LOW = "(max-height: 30rem) and (min-width: 30rem)";
 
 /** What was closed on this device: the number of presses by then, by the ring's id. */
 function closedHere() {
@@ -20,6 +22,14 @@ function closedHere() {
 function closeHere(ring) {
   const kept = Object.entries(closedHere()).slice(-MOST_KEPT);
   try { localStorage.setItem(CLOSED, JSON.stringify({ ...Object.fromEntries(kept), [ring.id]: ring.presses })); } catch { /* not kept */ }
+}
+
+/** The page itself shows that camera large, where a card leaves it free: not on a phone that lies on its side. */
+function standsHere(camera) {
+  const there = document.querySelector("[data-live][data-full] [data-camera], [data-ring-page] [data-camera]");
+  if (there?.dataset.camera !== camera || matchMedia(LOW).matches) return false;
+  const { top, bottom } = there.getBoundingClientRect();
+  return Math.min(bottom, innerHeight) - Math.max(top, 0) > (bottom - top) / 2;
 }
 
 class Rings {
@@ -84,9 +94,8 @@ class Rings {
     this.#name();
     // Nobody is anywhere else: then the keyboard begins at the card.
     if (!document.activeElement || document.activeElement === document.body) card.element.focus({ preventScroll: true });
-    // The live page of that camera has its picture already.
-    const there = document.querySelector("[data-live][data-full] [data-camera], [data-ring-page] [data-camera]");
-    if (!ring.camera || there?.dataset.camera === ring.camera) card.tile.remove();
+    if (!ring.camera) card.tile.remove();
+    else if (standsHere(ring.camera)) card.beside();
     else this.#show(card.tile);
   }
 

@@ -32,4 +32,4 @@ class Command(BaseCommand):
             raise CommandError(" ".join(error.messages)) from None
         user.save()
         ports.on_change("command line", f"{user.username} added", {}, {"role": user.role})
-        self.stdout.write(f"{user.username} is a {user.role} now.")
+        self.stdout.write(f"{user.username} is {'an' if user.role == Role.OWNER else 'a'} {user.role} now.")

@@ -67,6 +67,9 @@ def _camera(slug: str | None) -> str:
     found = list(cameras.values_list("slug", flat=True)[:2])
     if len(found) == 1:
         return found[0]
+    if not slug and found:
+        doorbells = ", ".join(cameras.values_list("slug", flat=True)[:20])
+        raise CommandError(f"Say with --camera at which door it rings: {doorbells}.")
     known = ", ".join(Camera.objects.values_list("slug", flat=True)[:20]) or "none"
     if slug:
         raise CommandError(f"There is no camera «{slug}». There are: {known}.")
