@@ -41,6 +41,13 @@ class Card:
     waits: bool
     urgent: bool
 
+    @property
+    def place(self) -> str:
+        """« on Yard», « at Front door» for a ring, or nothing for the house's own."""
+        if not self.camera:
+            return ""
+        return f" at {self.camera}" if self.event.kind == Event.Kind.RING else f" on {self.camera}"
+
 
 def card(event: Event) -> Card:
     return Card(
