@@ -229,11 +229,19 @@ def test_a_process_is_live_until_it_has_ended_and_known_a_while_longer(scene: Sc
     assert scene.supervisor.child_of(child.token) is None
 
 
+def ignores(pid: int, number: int) -> bool:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    (mask,) = (line.split()[1] for line in lines if line.startswith("SigIgn:"))
+    return bool(int(mask, 16) & 1 << number - 1)
+
+
 def test_one_that_is_ending_is_live(scene: Scene) -> None:
-    scene.code = "import signal,time; signal.signal(15, signal.SIG_IGN); print(flush=True); time.sleep(60)"
+    scene.code = "import signal,time; signal.signal(15, signal.SIG_IGN); time.sleep(60)"
     scene.want()
     child = scene.child
     assert child is not None
+    # From then on it does not hear that it is to end.
+    wait_for(lambda: ignores(child.process.pid, signal.SIGTERM), 20, "the child to be deaf")
     scene.want(enabled=False)
     assert scene.supervisor.leaving == [child] and child.token in scene.supervisor.live_tokens()
     child.process.kill()
