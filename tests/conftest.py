@@ -10,11 +10,14 @@ from django.core.cache import cache
 from django.core.management.commands import flush
 from django.db.backends.sqlite3.operations import DatabaseOperations
 from django.test import Client
+from playwright.sync_api import expect
 
 from accounts.models import Role, User
 from camera.models import Camera, Grant, Right
 
 PASSWORD = "correct horse battery"
+# What pages are to show may take longer than the five seconds that are usual, on a machine that runs other tests.
+expect.set_options(timeout=20_000)
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 TRIGGERS = ("main_logline_no_update", "main_logline_no_delete")
 FIXED = ("django_content_type", "auth_permission")

@@ -61,8 +61,13 @@ def migrated() -> Path:
     return folder
 
 
+# Among other tests on the same machine everything takes longer; a wait that ends well takes no longer for this.
+PATIENCE = 2.0 if "PYTEST_XDIST_WORKER" in os.environ else 1.0
+
+
 def wait_for(condition: Callable[[], object], seconds: float = 10.0, what: str = "") -> object:
-    """The first true value of `condition`; fails after `seconds`."""
+    """The first true value of `condition`; fails after `seconds`, or twice as long where other tests run beside."""
+    seconds *= PATIENCE
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         value = condition()

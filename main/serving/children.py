@@ -45,6 +45,8 @@ class Child:
     ask: Callable[[], bool]
     pass_fds: tuple[int, ...] = ()
     variables: dict[str, str] = field(default_factory=dict)
+    # Seconds that the others have for themselves before it is started first.
+    start_after: float = 0.0
     process: subprocess.Popen[bytes] | None = None
     started: float = 0.0
     failures: int = 0
@@ -105,6 +107,8 @@ class House:
             os.eventfd_read(self._news)
 
     def run(self) -> None:
+        for child in self.children:
+            child.next_start = time.monotonic() + child.start_after
         asker = threading.Thread(target=self._ask_all, name="ask", daemon=True)
         asker.start()
         try:

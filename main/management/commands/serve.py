@@ -26,6 +26,8 @@ from main.serving.first_run import add_first_cameras
 from main.serving.listen import BindError, announce, announce_authority, base_url, listen, split_bind
 
 ASK_SECONDS = 4.0
+# On a small board three Pythons that start at once keep each other waiting; messages can wait, cameras and pages not.
+NOTIFIER_AFTER = 3.0
 
 
 def check_database() -> None:
@@ -130,7 +132,7 @@ class Command(BaseCommand):
         return [
             Child("engine", ["engine"], engine_answers, variables=variables),
             Child("web", ["web", "--fd", str(number)], ask_web, (number,), variables),
-            Child("notifier", ["notifier"], notifier_answers, variables=variables),
+            Child("notifier", ["notifier"], notifier_answers, variables=variables, start_after=NOTIFIER_AFTER),
         ]
 
     def prepare(self, *, first_run: bool) -> None:
