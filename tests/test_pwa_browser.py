@@ -258,10 +258,13 @@ def test_a_push_sets_the_number_on_the_icon(pages: Callable[..., Page], alice: U
             navigator.setAppBadge = async (number) => marks.push(number);
             navigator.clearAppBadge = async () => marks.push(0); }"""
     )
+    marks: list[int] = []
     for tag, badge in (("a", 3), ("b", 0), ("c", -2), ("d", "many"), ("e", 7)):
         pushes.send(message(tag=tag, badge=badge))
         pushes.shown(lambda all, tag=tag: [one for one in all if one["tag"] == tag])  # type: ignore[misc]
-    wait_for(lambda: worker.evaluate("marks") == [3, 0, 7], 30, "the numbers")
+        # The next one only when this one's number is there: it comes after what is shown.
+        marks += [badge] if isinstance(badge, int) and badge >= 0 else []
+        wait_for(lambda: worker.evaluate("marks") == marks, 30, "the numbers")
 
 
 CLICK = """async ([title, action]) => {
