@@ -187,6 +187,7 @@ def test_a_short_run_measures_the_floor(tmp_path: Path) -> None:
         assert one["troubles"] == {} and one["pictures"] > 5 * one["viewers"]
         assert 1 < one["us"] < 20_000 and 0 < one["age_ms"]["median"] < 1000
         assert 50_000 < one["bytes"] < 65_000
+    assert rows[1]["us"] < rows[0]["us"]
     assert re.search(r"\| floor: bare send\(\) \| [\d,.]+ \| [\d.]+ \|", (out / "performance.md").read_text())
     assert leftovers(scratch) == []
 

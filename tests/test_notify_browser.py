@@ -1,11 +1,10 @@
 """The page of notifications in Chromium: a webhook is added, tried out, and the page says what became of it."""
 
-import os
 import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from accounts.models import User
 from camera.models import Camera
@@ -13,7 +12,7 @@ from main.notify_models import NotifyChoice, Rule
 from tests.live_house import Web
 from tests.notify_kit import logged_in, notifying
 from tests.peers.push_service import PushService
-from tests.test_e2e import CHROMIUM, FLAGS
+from tests.wall_kit import chromium
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 ODD = '"><img src=x onerror=window.x=1> باب 🚪'
@@ -21,14 +20,7 @@ ODD = '"><img src=x onerror=window.x=1> باب 🚪'
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    if CHROMIUM is None:
-        pytest.skip("Chromium is not installed (apt install chromium)")
-    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
-    del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
+    yield from chromium()
 
 
 @pytest.fixture

@@ -68,8 +68,8 @@ def test_a_folder_is_sent_in_order_at_its_rate(house: PushHouse, pictures: Path,
     assert (program.returncode, out) == (0, "")
     assert [data for _, data, _ in house.engine.frames] == [jpeg(grey=number * 50) for number in range(4)]
     bodies = house.engine.bodies()
-    # As fast as it was told, or slower where the machine is busy; when they came says less, for the first may be late.
-    assert 0.28 < bodies[-1]["captured_at"] - bodies[0]["captured_at"] < 10
+    # By when they were taken: of those that came, the first may be late.
+    assert 0.28 < bodies[-1]["captured_at"] - bodies[0]["captured_at"] < 1.5
     assert {body["clock"] for body in bodies} == {"source"} and {body["kind"] for body in bodies} == {""}
 
 
